@@ -64,7 +64,7 @@ export class Composer {
     });
     this.menuButton = el(
       "button",
-      { type: "button", class: "menu-button", "data-testid": "menu-button", "aria-expanded": "false", on: { click: () => this.#toggleCommands() } },
+      { type: "button", class: "menu-button", "aria-label": t("menu"), "data-testid": "menu-button", "aria-expanded": "false", on: { click: () => this.#toggleCommands() } },
       icon("menu"),
       el("span", {}, t("menu")),
     );

@@ -41,6 +41,7 @@ export class Conversation {
   #presses;
   #typingTimer;
   #loaded = false;
+  #following = true;
   #complete = false;
   #loadingOlder = null;
 
@@ -52,15 +53,19 @@ export class Conversation {
     this.#page = page;
     this.item = item;
     this.#presses = new Presses((id) => this.#redraw(id));
-    this.log = el("div", {
-      class: "log",
+    this.list = el("div", {
+      class: "log-inner",
       role: "log",
       "aria-live": "polite",
       "aria-busy": "true",
       "aria-label": nameOf(item.chat),
       "data-testid": "log",
-      on: { scroll: () => this.#scrolled(), keydown: (event) => this.#keys(event) },
+      on: {
+        keydown: (event) => this.#keys(event),
+        focusin: (event) => this.#rove(event.target.closest(".row, .service") ?? undefined),
+      },
     });
+    this.log = el("div", { class: "log", on: { scroll: () => this.#scrolled() } }, this.list);
     this.toEnd = iconButton("down", t("newMessages"), { class: "to-end", hidden: true, on: { click: () => this.#goToEnd(true) } });
     this.subtitle = el("span", { class: "chat-subtitle", "aria-live": "polite", "data-testid": "chat-status" });
     this.composer = new Composer(page, this);
@@ -73,6 +78,7 @@ export class Conversation {
     );
     this.#listenForFiles();
     this.#listenForHolds();
+    this.#stayAtEnd();
     this.#showSubtitle();
   }
 
@@ -99,7 +105,7 @@ export class Conversation {
     const opening = !this.#loaded;
     this.#loaded = true;
     this.#draw(opening);
-    this.log.setAttribute("aria-busy", "false");
+    this.list.setAttribute("aria-busy", "false");
     this.read();
   }
 
@@ -297,7 +303,7 @@ export class Conversation {
 
   /** Draw what changed; blocks that did not keep their elements, with focus and playing sound. */
   #draw(toEnd) {
-    const end = toEnd || this.#atEnd();
+    const end = toEnd || this.#following;
     const focused = document.activeElement?.closest?.(".row, .service");
     const focusedKey = [...this.#drawn].find(([, block]) => block.element === focused && focused)?.[0];
     const next = new Map();
@@ -333,9 +339,9 @@ export class Conversation {
   /** Put the nodes in order, touching only what moves: a node taken out and in again would be read aloud. */
   #place(nodes) {
     const wanted = new Set(nodes);
-    for (const child of [...this.log.children]) if (!wanted.has(child)) child.remove();
+    for (const child of [...this.list.children]) if (!wanted.has(child)) child.remove();
     nodes.forEach((node, index) => {
-      if (this.log.children[index] !== node) this.log.insertBefore(node, this.log.children[index] ?? null);
+      if (this.list.children[index] !== node) this.list.insertBefore(node, this.list.children[index] ?? null);
     });
   }
 
@@ -361,12 +367,18 @@ export class Conversation {
     );
   }
 
-  /** One message is in the tab order, the newest or the last visited; arrows reach the others. */
+  /**
+   * One message with its controls is in the tab order, the newest or the last visited; arrows reach the
+   * others. So the composer is a few tabs away, not a thousand.
+   */
   #rove(to) {
     const rows = [...this.log.querySelectorAll(".row, .service")];
-    const target = to ?? rows.find((row) => row === document.activeElement) ?? rows.at(-1);
-    for (const row of rows) row.tabIndex = row === target ? 0 : -1;
-    return rows;
+    const target = to ?? rows.find((row) => row.contains(document.activeElement)) ?? rows.at(-1);
+    for (const row of rows) {
+      const stop = row === target ? 0 : -1;
+      row.tabIndex = stop;
+      for (const control of row.querySelectorAll("a, button:not(.message-menu), audio, video")) control.tabIndex = stop;
+    }
   }
 
   #keys(event) {
@@ -390,12 +402,23 @@ export class Conversation {
   }
 
   #goToEnd(smooth) {
+    this.#following = true;
     this.log.scrollTo({ top: this.log.scrollHeight, behavior: smooth ? "smooth" : "instant" });
     this.toEnd.hidden = true;
   }
 
+  /** Follow the newest message when sizes change: a photo or keyboard came, the phone was turned. */
+  #stayAtEnd() {
+    const observer = new ResizeObserver(() => {
+      if (this.#following) this.#goToEnd(false);
+    });
+    observer.observe(this.log);
+    observer.observe(this.list);
+  }
+
   #scrolled() {
-    this.toEnd.hidden = this.#atEnd();
+    this.#following = this.#atEnd();
+    this.toEnd.hidden = this.#following;
     if (this.#loaded && this.log.scrollTop < NEAR_START_PX && this.log.scrollHeight > this.log.clientHeight) {
       this.#older().catch((error) => this.#page.complain(error));
     }

@@ -16,6 +16,9 @@ const TAGS = {
   expandable_blockquote: "blockquote",
 };
 
+/** These end their own line: the line break after one would show as an empty line. */
+const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
+
 /** Web addresses and commands a sender left unmarked; Telegram marks them on the way. */
 const UNMARKED = /(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]}，。；：！？）】])|((?<=^|\s)\/[a-z][a-z0-9_]{0,31}(?:@\w{3,32})?(?![\w/]))/giu;
 
@@ -51,7 +54,7 @@ function span(text, from, to, entities, act, marked) {
     }
     const exact = TAGS[entity.type] === undefined || entity.type === "code" || entity.type === "pre";
     nodes.push(wrap(entity, text.slice(start, end), span(text, start, end, inner, act, marked || exact), act));
-    at = end;
+    at = BLOCKS.has(entity.type) && text[end] === "\n" ? end + 1 : end;
   }
   if (at < to) nodes.push(...plain(text.slice(at, to), act, marked));
   return nodes;

@@ -112,7 +112,7 @@ export async function pickPlace({ start, taken, moving = false, pointOnly = fals
 
   const map = draw(box, data, point, CLOSE_ZOOM - 1.5);
   const marker = window.L.marker([point.latitude, point.longitude], { icon: pin(), draggable: true, keyboard: false }).addTo(map);
-  const doubt = window.L.circle([point.latitude, point.longitude], { radius: 1, className: "doubt", interactive: false }).addTo(map);
+  const doubt = window.L.circle([point.latitude, point.longitude], { radius: 0, className: "doubt", interactive: false }).addTo(map);
   map.on("click", ({ latlng }) => put(latlng.lat, latlng.lng, null, false));
   marker.on("dragend", () => {
     const { lat, lng } = marker.getLatLng();
@@ -157,8 +157,7 @@ export async function pickPlace({ start, taken, moving = false, pointOnly = fals
   function mark() {
     marker.setLatLng([point.latitude, point.longitude]);
     doubt.setLatLng([point.latitude, point.longitude]);
-    doubt.setRadius(accuracy || 1);
-    doubt.setStyle({ opacity: accuracy ? 1 : 0, fillOpacity: accuracy ? 0.2 : 0 });
+    doubt.setRadius(accuracy);
   }
 
   function put(latitude, longitude, place, move) {

@@ -14,6 +14,9 @@ import { avatar, colourOf, nameOf } from "./people.js";
 import { serviceLine, summary } from "./summary.js";
 
 const GOOD_WIDTH = 640;
+/** The shapes a single photo may have, as width to height; beyond them it is cropped until enlarged. */
+const NARROWEST = 0.5;
+const WIDEST = 2.2;
 
 /**
  * Draw a message, or the messages of one album.
@@ -189,7 +192,9 @@ function photos(album) {
       image,
     );
   });
-  return el("div", { class: `photos photos-${Math.min(tiles.length, 10)}` }, tiles);
+  const { width, height } = album[0].photo.at(-1);
+  const shape = Math.max(NARROWEST, Math.min(WIDEST, width / height));
+  return el("div", { class: `photos photos-${Math.min(tiles.length, 10)}`, style: { "--shape": shape } }, tiles);
 }
 
 function documentLine(document) {
@@ -214,14 +219,14 @@ function placeCard(location, venue) {
     (data) => picture.replaceChildren(sketch(data, location)),
     () => picture.replaceChildren(icon("pin")),
   );
-  const accuracy = location.horizontal_accuracy ? t("within", { n: Math.round(location.horizontal_accuracy) }) : "";
-  const figures = `${location.latitude.toFixed(5)}, ${location.longitude.toFixed(5)} ${accuracy}`.trim();
+  const figures = [`${location.latitude.toFixed(5)}, ${location.longitude.toFixed(5)}`];
+  if (location.horizontal_accuracy) figures.push(t("within", { n: Math.round(location.horizontal_accuracy) }));
   return el(
     "button",
     { type: "button", class: "place-card", "aria-label": `${title}. ${t("openMap")}`, on: { click: () => showPlace(location, title) } },
     picture,
     (venue || live) && el("span", { class: `place-title ${live ? "live" : ""}` }, title),
     venue?.address && el("span", { class: "place-address" }, venue.address),
-    el("span", { class: "place-figures" }, figures),
+    figures.map((line) => el("span", { class: "place-figures" }, line)),
   );
 }

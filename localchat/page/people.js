@@ -11,7 +11,9 @@ const COLOURS = 8;
 export function nameOf(who) {
   if (!who) return "";
   if (who.title) return who.title;
-  return [who.first_name, who.last_name].filter(Boolean).join(" ") || String(who.id ?? "");
+  const parts = [who.first_name, who.last_name].filter(Boolean);
+  const han = parts.every((part) => /^\p{Script=Han}+$/u.test(part));
+  return parts.join(han ? "" : " ") || String(who.id ?? "");
 }
 
 /** The colour of a user or chat, the same everywhere: a number into the palette of the style sheet. */
