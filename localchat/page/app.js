@@ -153,6 +153,7 @@ function openChat(id) {
     return;
   }
   state.open = new Conversation(pageFor(), item);
+  state.open.connected(state.online);
   drawPane();
   drawList();
   state.open.load().catch(complain);
@@ -294,7 +295,7 @@ function showOnline() {
   const line = root.querySelector(".connection");
   if (line) line.textContent = state.online ? "" : t("connecting");
   root.classList.toggle("offline", !state.online);
-  if (state.open) state.open.element.dataset.offline = state.online ? "" : t("connecting");
+  state.open?.connected(state.online);
 }
 
 function drawList() {

@@ -41,6 +41,7 @@ export class Conversation {
   #presses;
   #typingTimer;
   #loaded = false;
+  #online = true;
   #following = true;
   #complete = false;
   #loadingOlder = null;
@@ -237,10 +238,17 @@ export class Conversation {
     );
   }
 
+  /** The local chat is there, or away. */
+  connected(online) {
+    this.#online = online;
+    this.#typing(null);
+  }
+
   #showSubtitle() {
     if (this.#typingTimer) return;
     this.subtitle.classList.remove("busy");
-    this.subtitle.textContent = this.private ? t("bot") : t(this.item.chat.type);
+    if (!this.#online) this.subtitle.textContent = t("connecting");
+    else this.subtitle.textContent = this.private ? t("bot") : t(this.item.chat.type);
   }
 
   #typing(action) {

@@ -71,6 +71,7 @@ const WIDTH = 280;
 const HEIGHT = 140;
 const VIEW_M = 1800;
 const GRID_M = 250;
+const NAMED = 8;
 
 /**
  * Draw a still map around a point, with a pin and the circle of its accuracy.
@@ -101,15 +102,15 @@ export function sketch(data, point) {
   const near = data.places.features
     .map((place) => ({ place, distance: apart(point, placePoint(place)) }))
     .filter(({ distance }) => distance < width / 2.2)
-    .sort((a, b) => a.distance - b.distance)
-    .slice(0, 3)
-    .map(({ place }) => placeMark(place, x, y));
+    .sort((a, b) => a.distance - b.distance);
+  const taken = [{ left: WIDTH / 2 - 12, right: WIDTH / 2 + 12, top: HEIGHT / 2 - 30, bottom: HEIGHT / 2 - 9 }];
+  const marks = near.map(({ place }) => placeMark(place, x, y, taken)).slice(0, NAMED);
   return svg(
     "svg",
     { class: "sketch", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "xMidYMid slice", "aria-hidden": "true" },
     zones,
     svg("path", { class: "grid", d: grid.join("") }),
-    near,
+    marks,
     accuracy > 0 && svg("circle", { class: "doubt", cx: WIDTH / 2, cy: HEIGHT / 2, r: accuracy * scale }),
     svg("path", {
       class: "pin",
@@ -120,15 +121,28 @@ export function sketch(data, point) {
   );
 }
 
-function placeMark(place, x, y) {
+/**
+ * A place's dot, with its name where no nearer name or the pin stands already.
+ *
+ * @param {{left: number, right: number, top: number, bottom: number}[]} taken - boxes in use; grows
+ */
+function placeMark(place, x, y, taken) {
   const { latitude, longitude } = placePoint(place);
-  const [left, top] = [x(longitude), y(latitude)];
-  const anchor = left > WIDTH * 0.6 ? "end" : "start";
-  const shift = anchor === "end" ? -5 : 5;
+  const [across, down] = [x(longitude), y(latitude)];
+  const name = featureName(place);
+  const length = [...name].reduce((sum, letter) => sum + (letter > "\u2e80" ? 10.5 : 5.8), 0);
+  const leftward = across > WIDTH / 2;
+  const left = leftward ? across - 5 - length : across + 5;
+  const box = { left, right: left + length, top: down - 6, bottom: down + 6 };
+  const free =
+    box.left > 0 &&
+    box.right < WIDTH &&
+    taken.every((other) => box.right < other.left || box.left > other.right || box.bottom < other.top || box.top > other.bottom);
+  if (free) taken.push(box);
   return svg(
     "g",
     { class: "place" },
-    svg("circle", { cx: left, cy: top, r: 2.2 }),
-    svg("text", { x: left + shift, y: top + 3.5, "text-anchor": anchor }, featureName(place)),
+    svg("circle", { cx: across, cy: down, r: 2.2 }),
+    free && svg("text", { x: left, y: down + 3.5 }, name),
   );
 }

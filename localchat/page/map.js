@@ -208,7 +208,9 @@ export async function pickPlace({ start, taken, moving = false, pointOnly = fals
     if (as === "live") location.live_period = LIVE_SECONDS;
     dialog.close();
     if (as === "venue" && named) {
-      chosen({ venue: { latitude, longitude, title: featureName(named), address: where.textContent } });
+      const district = districtAt(data.districts, latitude, longitude);
+      const address = district ? featureName(district) : "";
+      chosen({ venue: { latitude, longitude, title: featureName(named), address } });
     } else {
       chosen({ location });
     }
