@@ -302,7 +302,14 @@ function drawList() {
   const nav = root.querySelector(".chats");
   if (!nav) return;
   const focused = nav.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
-  nav.replaceChildren(chatList(state.chats, { me: state.me, open: state.open?.id ?? null, choose: (id) => go(state.me, id) }));
+  nav.replaceChildren(
+    chatList(state.chats, {
+      me: state.me,
+      bot: state.world.bot,
+      open: state.open?.id ?? null,
+      choose: (id) => go(state.me, id),
+    }),
+  );
   if (focused) nav.querySelector(`[data-testid="${focused}"]`)?.focus();
   const unread = state.chats.reduce((sum, item) => sum + item.unread, 0);
   document.title = `${unread > 0 ? `(${unread}) ` : ""}${nameOf(person())} · ${t("title")}`;

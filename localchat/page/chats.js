@@ -4,26 +4,28 @@
 
 import { el } from "./element.js";
 import { listTime, t } from "./language.js";
-import { avatar, nameOf } from "./people.js";
+import { avatar, faceOf, nameOf } from "./people.js";
 import { summary } from "./summary.js";
 
 /**
  * Draw the list.
  *
  * @param {Object[]} items - as `GET /api/people/{me}/chats` gives them
- * @param {{me: number, open: number|null, choose: function(number)}} look - `open` is the chat shown now
+ * @param {{me: number, bot: Object, open: number|null, choose: function(number)}} look - `open` is the chat
+ *   shown now
  * @returns {HTMLElement}
  */
-export function chatList(items, { me, open, choose }) {
+export function chatList(items, look) {
   if (items.length === 0) return el("p", { class: "hint" }, t("noChats"));
   return el(
     "ul",
     { class: "chat-list" },
-    items.map((item) => el("li", {}, entry(item, me, open, choose))),
+    items.map((item) => el("li", {}, entry(item, look))),
   );
 }
 
-function entry({ chat, last, unread }, me, open, choose) {
+function entry({ chat, last, unread }, { me, bot, open, choose }) {
+  const face = faceOf(chat, bot);
   const own = last?.from?.id === me;
   const speaker = last && chat.type !== "private" && !last.new_chat_members ? `${own ? t("you") : last.from?.first_name}: ` : "";
   return el(
@@ -35,14 +37,14 @@ function entry({ chat, last, unread }, me, open, choose) {
       "aria-current": chat.id === open ? "true" : null,
       on: { click: () => choose(chat.id) },
     },
-    avatar(chat),
+    avatar(face),
     el(
       "span",
       { class: "chat-entry-text" },
       el(
         "span",
         { class: "chat-entry-line" },
-        el("span", { class: "chat-entry-name" }, nameOf(chat)),
+        el("span", { class: "chat-entry-name" }, nameOf(face)),
         last && el("time", { class: "chat-entry-time" }, listTime(last.date)),
       ),
       el(

@@ -11,7 +11,7 @@ import { AttachPanel, sampleFile } from "./attach.js";
 import { toast } from "./dialogs.js";
 import { el, icon, iconButton } from "./element.js";
 import { replyKeyboard } from "./keyboards.js";
-import { current, fileSize, t } from "./language.js";
+import { fileSize, t } from "./language.js";
 import { pickPlace } from "./map.js";
 import { nameOf } from "./people.js";
 import { summary } from "./summary.js";
@@ -111,6 +111,7 @@ export class Composer {
       this.fileInput,
     );
     this.element.addEventListener("keydown", (event) => this.#escape(event));
+    chat.log.addEventListener("pointerdown", () => this.#closePanels());
     this.refresh();
   }
 
@@ -515,7 +516,6 @@ export class Composer {
       class: "hidden-input",
       tabindex: "-1",
       "aria-hidden": "true",
-      lang: current(),
       "data-testid": testid,
     });
     input.addEventListener("change", () => {

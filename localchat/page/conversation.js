@@ -10,7 +10,7 @@ import { copy, Presses, standingKeyboard } from "./keyboards.js";
 import { dayKey, dayName, t } from "./language.js";
 import { pickPlace } from "./map.js";
 import { bubble } from "./message.js";
-import { avatar, nameOf } from "./people.js";
+import { avatar, faceOf, nameOf } from "./people.js";
 import { serviceLine } from "./summary.js";
 
 const EMOJI = ["👍", "❤️", "🔥", "🎉", "😢", "👎"];
@@ -59,7 +59,7 @@ export class Conversation {
       role: "log",
       "aria-live": "polite",
       "aria-busy": "true",
-      "aria-label": nameOf(item.chat),
+      "aria-label": nameOf(faceOf(item.chat, page.bot)),
       "data-testid": "log",
       on: {
         keydown: (event) => this.#keys(event),
@@ -219,13 +219,13 @@ export class Conversation {
   }
 
   #head() {
-    const { chat } = this.item;
+    const face = faceOf(this.item.chat, this.#page.bot);
     return el(
       "header",
       { class: "chat-head" },
       iconButton("back", t("back"), { class: "back", "data-testid": "back", on: { click: () => this.#page.leave() } }),
-      avatar(chat, "middle"),
-      el("div", { class: "chat-names" }, el("h2", { class: "chat-title" }, nameOf(chat)), this.subtitle),
+      avatar(face, "middle"),
+      el("div", { class: "chat-names" }, el("h2", { class: "chat-title" }, nameOf(face)), this.subtitle),
       iconButton("more", t("chatActions"), {
         "data-testid": "chat-menu",
         on: {

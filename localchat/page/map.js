@@ -17,6 +17,9 @@ function pin() {
   return window.L.divIcon({ html: mark, className: "", iconSize: [40, 40], iconAnchor: [20, 37] });
 }
 
+/** A feature's name as a node: Leaflet would read a string as markup. */
+const label = (feature) => el("span", {}, featureName(feature));
+
 /**
  * Draw the districts and places into a box.
  *
@@ -29,13 +32,13 @@ function draw(box, data, centre, zoom) {
   map.setView([centre.latitude, centre.longitude], zoom);
   data.districts.features.forEach((feature, index) => {
     L.geoJSON(feature, { style: { className: `zone zone-${index % 8}`, weight: 1.5 }, interactive: false })
-      .bindTooltip(featureName(feature), { permanent: true, direction: "center", className: "zone-name" })
+      .bindTooltip(label(feature), { permanent: true, direction: "center", className: "zone-name" })
       .addTo(map);
   });
   for (const place of data.places.features) {
     const { latitude, longitude } = placePoint(place);
     L.circleMarker([latitude, longitude], { radius: 3.5, className: "place-dot", interactive: true })
-      .bindTooltip(featureName(place), { direction: "top" })
+      .bindTooltip(label(place), { direction: "top" })
       .addTo(map);
   }
   L.control.scale({ imperial: false }).addTo(map);

@@ -198,10 +198,15 @@ function photos(album) {
 }
 
 function documentLine(document) {
+  const face = el("span", { class: "document-icon" }, icon("file"));
+  if (document.mime_type?.startsWith("image/")) {
+    const small = el("img", { src: fileUrl(document.thumbnail?.file_id ?? document.file_id), alt: "" });
+    small.addEventListener("load", () => face.replaceChildren(small), { once: true });
+  }
   return el(
     "a",
     { class: "document", href: fileUrl(document.file_id), target: "_blank", rel: "noopener", download: document.file_name ?? "file" },
-    el("span", { class: "document-icon" }, icon("file")),
+    face,
     el(
       "span",
       { class: "document-text" },

@@ -7,6 +7,9 @@ import { pick, roleName, t } from "./language.js";
 
 const COLOURS = 8;
 
+/** Whose face a chat has: a private chat is the bot's, though the Bot API calls it by the person's id. */
+export const faceOf = (chat, bot) => (chat.type === "private" ? bot : chat);
+
 /** Full name of a user, or title of a chat. */
 export function nameOf(who) {
   if (!who) return "";
