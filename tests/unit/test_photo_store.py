@@ -105,7 +105,7 @@ def test_a_full_disk_leaves_nothing_behind(store, monkeypatch, fault, call):
 def test_other_faults_of_the_disk_are_not_called_full(store):
     store.root.parent.mkdir(exist_ok=True)
     store.root.write_text("a file where the folder should be")
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(FileExistsError):
         store.put(DIGEST, ORIGINAL, PREVIEW, ".jpg")
 
 
