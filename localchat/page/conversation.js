@@ -61,6 +61,7 @@ export class Conversation {
       "aria-busy": "true",
       "aria-label": nameOf(faceOf(item.chat, page.bot)),
       "data-testid": "log",
+      "data-empty": t("noMessages"),
       on: {
         keydown: (event) => this.#keys(event),
         focusin: (event) => this.#rove(event.target.closest(".row, .service") ?? undefined),

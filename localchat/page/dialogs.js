@@ -63,6 +63,8 @@ export function dialogHead(title, close) {
  * @param {{emoji: string, label: string, chosen: boolean, act: function()}[]} [quick] - a row on top
  */
 export function openMenu(at, items, quick = []) {
+  // A long touch can ask twice: by the browser's own event and by ours.
+  if (document.querySelector("dialog.menu")) return;
   const close = () => menu.close();
   const run = (act) => () => {
     close();
