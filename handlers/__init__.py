@@ -1,0 +1,33 @@
+"""What people say and see. This page is the routing table: the first that fits takes the update."""
+
+from typing import Any
+
+from telegram.ext import BaseHandler
+
+from handlers import myreports, points, rest, review, setup, start
+from handlers.addition import addition_conversation
+from handlers.context import Context
+from handlers.report import STRAYS, report_conversation
+
+
+def routing_table() -> list[BaseHandler[Any, Context, Any]]:
+    """Every handler, in order. Order matters.
+
+    Built anew for each worker thread: PTB's objects are not made for several.
+    """
+    return [
+        # Groups, roles and the bot's own comings and goings; a setup code is no note.
+        *setup.HANDLERS,
+        # The moderators' buttons.
+        *review.HANDLERS,
+        # What is added to a report just made goes before a new report: both take photos.
+        addition_conversation(),
+        report_conversation(),
+        # Commands that stand alone, also in the middle of a report.
+        *start.HANDLERS,
+        *myreports.HANDLERS,
+        *points.HANDLERS,
+        # Edits, forgotten buttons, and whatever is left.
+        *STRAYS,
+        *rest.HANDLERS,
+    ]

@@ -1,0 +1,1 @@
+"""A chat on this machine that a bot cannot tell from Telegram."""

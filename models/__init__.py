@@ -1,0 +1,41 @@
+"""The tables and the words of the domain. Imports nothing of ours."""
+
+from models.base import Base
+from models.cards import Card
+from models.chats import Chat, ChatPause, Membership
+from models.conversations import Conversation
+from models.drafts import Draft, DraftPhoto
+from models.errands import Errand
+from models.ledger import Account, LedgerEntry, LedgerTransaction
+from models.outgoing import Outgoing
+from models.people import Person, Role, SetupCode
+from models.photos import Photo
+from models.reports import Joiner, Report, ReportEvent, ReportPhoto
+from models.updates import Alarm, FailedUpdate, SeenUpdate
+
+__all__ = [
+    "Account",
+    "Alarm",
+    "Base",
+    "Card",
+    "Chat",
+    "ChatPause",
+    "Conversation",
+    "Draft",
+    "DraftPhoto",
+    "Errand",
+    "FailedUpdate",
+    "Joiner",
+    "LedgerEntry",
+    "LedgerTransaction",
+    "Membership",
+    "Outgoing",
+    "Person",
+    "Photo",
+    "Report",
+    "ReportEvent",
+    "ReportPhoto",
+    "Role",
+    "SeenUpdate",
+    "SetupCode",
+]

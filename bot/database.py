@@ -1,0 +1,104 @@
+"""Engine, sessions and the only commit of the project.
+
+A transaction is an ordinary function of a synchronous session, run whole in a worker thread: one
+thread on SQLite, which has one writer anyway and an unfair queue before it, a few on PostgreSQL.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+Result = TypeVar("Result")
+
+
+def create(url: str) -> Engine:
+    """An engine with the settings all of the project relies on.
+
+    Args:
+        url: `sqlite:///…` or `postgresql+psycopg://…`.
+
+    Returns:
+        An engine whose transactions are serialised on SQLite (they begin IMMEDIATE) and durable:
+        a commit that returned has reached the disk.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(
+            parsed,
+            # The driver's own transaction handling is off; ours is BEGIN IMMEDIATE below.
+            connect_args={"timeout": 30, "check_same_thread": False, "isolation_level": None},
+            query_cache_size=1500,
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+        return engine
+    return create_engine(parsed, pool_pre_ping=True, pool_size=32, query_cache_size=1500)
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:  # noqa: ARG001
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_immediate(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+class Database:
+    """Runs transactions. Everything that reads or writes goes through one of these."""
+
+    def __init__(self, engine: Engine, *, threads: int = 4) -> None:
+        """Make the worker threads.
+
+        Args:
+            engine: from `create`.
+            threads: transactions at once; SQLite always gets one.
+        """
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self.threads = 1 if self.is_sqlite else threads
+        self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="transaction")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session whose work is committed at the end of the block, or not at all."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    def run_here(self, work: Callable[[Session], Result]) -> Result:
+        """Do some work as one transaction, in this thread."""
+        with self.transaction() as session:
+            return work(session)
+
+    async def run(self, work: Callable[[Session], Result]) -> Result:
+        """Do some work as one transaction, in a worker thread.
+
+        Args:
+            work: gets the session; must not wait for anything but the database.
+
+        Returns:
+            What the work returned, after the commit.
+        """
+        return await self.in_thread(self.run_here, work)
+
+    async def in_thread(self, call: Callable[..., Result], *args: Any) -> Result:
+        """Call something in a worker thread, where it may open transactions."""
+        return await asyncio.get_running_loop().run_in_executor(self._workers, call, *args)
+
+    def close(self) -> None:
+        """End the threads after what they are doing, then the connections."""
+        self._workers.shutdown(wait=True)
+        self.engine.dispose()

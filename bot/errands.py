@@ -1,0 +1,269 @@
+"""Runs errands: asks the outside world after the commit, and has the answer taken in.
+
+Asking may be slow and may fail; it happens outside any transaction and is tried again. The answer
+is one transaction, in which the errand's row goes: asked twice, taken in once.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+from telegram.error import BadRequest, Forbidden, TelegramError
+
+from bot.bot_api import BotApi
+from bot.database import Database
+from bot.intake import Intake
+from handlers import answers, timers
+from handlers.context import House, Turn
+from models import clock
+from models.errands import ErrandKind
+from services import errands, exif, photos, pictures
+from services.errands import Task
+from services.photo_store import PhotoStore, StoreFull
+from services.photos import ExifFault, Found, Refused
+from services.places import Geocoder, GeocoderUnavailable
+
+log = structlog.get_logger()
+
+AT_ONCE = 4
+LOOK_AGAIN_S = 30.0
+Finish = Callable[[Turn], None]
+
+
+class TryAgain(Exception):  # noqa: N818 - a state of the world
+    """The outside world did not answer this time."""
+
+
+class Errands:
+    """Does what is to be found out, as long as it runs."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        intake: Intake,
+        api: BotApi,
+        store: PhotoStore,
+        house: House,
+        geocoder: Geocoder | None,
+    ) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            database: where the rows are.
+            intake: takes the answers in.
+            api: fetches files, and asks what the bot may do.
+            store: keeps pictures.
+            house: rules and languages.
+            geocoder: finds typed addresses; None where nobody does.
+        """
+        self._database = database
+        self._intake = intake
+        self._api = api
+        self._store = store
+        self._house = house
+        self._geocoder = geocoder
+        self._news = asyncio.Event()
+        self._stopping = False
+        self._running = 0
+
+    def wake(self) -> None:
+        """There may be something to find out."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """End after what is being asked; the rest waits in its rows."""
+        self._stopping = True
+        self._news.set()
+
+    async def run(self) -> None:
+        """Ask until stopped."""
+        async with asyncio.TaskGroup() as tasks:
+            while not self._stopping:
+                self._news.clear()
+                try:
+                    taken, due = await self._database.run(self._take)
+                except DBAPIError as error:
+                    log.warning("errands_database_away", error=type(error).__name__)
+                    taken, due = [], None
+                for task in taken:
+                    self._running += 1
+                    tasks.create_task(self._do(task))
+                try:
+                    await asyncio.wait_for(self._news.wait(), _seconds_until(due))
+                except TimeoutError:
+                    continue
+
+    def _take(self, session: Session) -> tuple[list[Task], datetime | None]:
+        room = AT_ONCE - self._running
+        taken = errands.take(session, limit=room) if room > 0 else []
+        return taken, errands.next_due(session)
+
+    async def _do(self, task: Task) -> None:
+        try:
+            finish = await self._ask(task)
+            await self._finish(task, finish)
+        except TryAgain as why:
+            log.info("errand_again", kind=task.kind, errand=task.id, why=str(why))
+            await self._again(task)
+        except DBAPIError as error:
+            # The row still has its lease: it comes up again by itself.
+            log.warning("errand_not_finished", kind=task.kind, error=type(error).__name__)
+        except Exception as error:
+            log.exception(
+                "errand_failed", kind=task.kind, errand=task.id, error=type(error).__name__
+            )
+            await self._again(task)
+        finally:
+            self._running -= 1
+            self._news.set()
+
+    async def _again(self, task: Task) -> None:
+        try:
+            await self._database.run(lambda session: errands.again(session, task=task))
+        except DBAPIError as error:
+            log.warning("errand_not_put_back", kind=task.kind, error=type(error).__name__)
+
+    async def _finish(self, task: Task, finish: Finish) -> None:
+        def work(turn: Turn) -> None:
+            if errands.done(turn.session, task=task):
+                finish(turn)
+
+        await self._intake.say(work)
+
+    async def _ask(self, task: Task) -> Finish:
+        match task.kind:
+            case ErrandKind.PHOTO:
+                return await self._photo(task)
+            case ErrandKind.ADDRESS:
+                return await self._address(task)
+            case ErrandKind.RIGHTS:
+                return await self._rights(task)
+
+    async def _photo(self, task: Task) -> Finish:
+        photo_id, as_file = task.payload["photo_id"], task.payload["as_file"]
+        try:
+            data = await self._download(task.payload["file_id"])
+            found = await asyncio.to_thread(self._examine_and_keep, data)
+        except pictures.BadPicture as bad:
+            why = _REFUSALS.get(type(bad), Refused.NOT_A_PICTURE)
+            return lambda turn: answers.picture_refused(turn, photo_id=photo_id, why=why)
+        except StoreFull as full:
+            await self._intake.say(
+                lambda turn: timers.alarm(
+                    turn,
+                    key="store_full",
+                    text=turn.words_of(None).tr("There is no space left for photos."),
+                )
+            )
+            raise TryAgain("store full") from full
+        except TelegramError as error:
+            if not task.last and not isinstance(error, BadRequest | Forbidden):
+                raise TryAgain(type(error).__name__) from error
+            if as_file:
+                why = Refused.TOO_LARGE if "too big" in error.message else Refused.UNREACHABLE
+                return lambda turn: answers.picture_refused(turn, photo_id=photo_id, why=why)
+            # Telegram shows it by its id all the same; only our own copy is missing.
+            log.warning("photo_given_up", photo=photo_id, error=type(error).__name__)
+            return _nothing_more
+        return lambda turn: answers.picture_found(turn, photo_id=photo_id, found=found)
+
+    async def _download(self, file_id: str) -> bytes:
+        file = await self._api.call("getFile", {"file_id": file_id})
+        if file.get("file_size", 0) > photos.MAX_BYTES:
+            raise pictures.PictureTooLarge
+        return await self._api.download(file["file_path"])
+
+    def _examine_and_keep(self, data: bytes) -> Found:
+        picture = pictures.examine(data)
+        self._store.put(picture.sha256, data, picture.preview, picture.suffix)
+        place = fault = None
+        if picture.latitude is not None and picture.longitude is not None:
+            place = (picture.latitude, picture.longitude)
+        elif picture.gps_fault not in (None, exif.GpsFault.MISSING):
+            fault = ExifFault.UNREADABLE
+        return Found(
+            sha256=picture.sha256,
+            dhash=picture.dhash,
+            width=picture.width,
+            height=picture.height,
+            size=len(data),
+            taken_at=picture.taken_at,
+            place=place,
+            exif_fault=fault,
+        )
+
+    async def _address(self, task: Task) -> Finish:
+        found = None
+        address, language = task.payload["address"], task.payload["language"]
+        if self._geocoder is not None:
+            try:
+                found = await asyncio.to_thread(self._geocoder.find, address, language)
+            except GeocoderUnavailable as error:
+                log.warning("geocoder_unavailable", error=type(error).__name__)
+        return lambda turn: answers.addresses_found(
+            turn,
+            draft_id=task.payload["draft_id"],
+            person_id=task.payload["person_id"],
+            address=address,
+            message_id=task.payload["message_id"],
+            found=found,
+        )
+
+    async def _rights(self, task: Task) -> Finish:
+        chat_id = task.payload["chat_id"]
+        try:
+            missing = await missing_rights(self._api, chat_id)
+        except TelegramError as error:
+            if task.last:
+                return _nothing_more
+            raise TryAgain(type(error).__name__) from error
+        return lambda turn: answers.rights_found(turn, chat_id=chat_id, missing=missing)
+
+
+async def missing_rights(api: BotApi, chat_id: int) -> list[str]:
+    """What the bot lacks in a moderator chat.
+
+    Args:
+        api: asks Telegram.
+        chat_id: the chat.
+
+    Returns:
+        Codes out of `member`, `post`, `admin`; none when all is well.
+
+    Raises:
+        TelegramError: Telegram cannot be asked.
+    """
+    me = await api.call("getMe")
+    try:
+        member = await api.call("getChatMember", {"chat_id": chat_id, "user_id": me["id"]})
+    except (BadRequest, Forbidden):
+        return ["member"]
+    match member["status"]:
+        case "administrator" | "creator":
+            return []
+        case "member":
+            return ["admin"]
+        case "restricted" if member.get("is_member", True):
+            return ["post"] if not member.get("can_send_messages") else ["admin"]
+    return ["member"]
+
+
+def _nothing_more(turn: Turn) -> None:
+    """Taking in this answer changes nothing."""
+
+
+_REFUSALS: dict[type[pictures.BadPicture], Refused] = {
+    pictures.NotAPicture: Refused.NOT_A_PICTURE,
+    pictures.PictureTooLarge: Refused.TOO_LARGE,
+    pictures.PictureBroken: Refused.BROKEN,
+}
+
+
+def _seconds_until(due: datetime | None) -> float:
+    if due is None:
+        return LOOK_AGAIN_S
+    return min(max((due - clock.now()).total_seconds(), 0.05), LOOK_AGAIN_S)

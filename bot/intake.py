@@ -1,0 +1,268 @@
+"""One update is one transaction.
+
+In it: the update's id, the conversation's state, every row of the domain, every answer to be sent.
+Only after the commit does the caller acknowledge the update, only then is anything sent. The whole
+of it runs in one worker thread over an ordinary session. Handlers are coroutines because PTB wants
+them so; since none may wait for anything but the database, each is driven to its end in one go, and
+one that does wait is a bug that is reported as such.
+"""
+
+import asyncio
+import json
+import threading
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+from telegram import Update
+from telegram._utils.defaultvalue import DEFAULT_NONE
+from telegram._utils.types import ODVInput
+from telegram.ext import Application, ApplicationBuilder, ContextTypes, ExtBot
+from telegram.request import BaseRequest, RequestData
+
+from bot.database import Database
+from handlers import routing_table, timers
+from handlers.context import ButtonAnswer, Context, House, Turn, taking_turn
+from handlers.errors import on_error
+from services import people, updates
+
+log = structlog.get_logger()
+
+# What we ask Telegram for; everything else would only be thrown away.
+ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member", "chat_member"]
+
+
+class Outcome(StrEnum):
+    """What became of an update."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    FAILED = "failed"
+    SET_ASIDE = "set_aside"
+
+    @property
+    def settled(self) -> bool:
+        """It may be acknowledged: nothing more is to be done for it."""
+        return self is not Outcome.FAILED
+
+
+class DatabaseAway(Exception):  # noqa: N818 - a state of the world
+    """The database cannot be used now; nothing was counted against the update."""
+
+
+class Suspended(RuntimeError):  # noqa: N818
+    """A handler waited for something: the network has no place inside a transaction."""
+
+
+class Intake:
+    """Applies updates, and whatever else is to be said in a transaction of its own."""
+
+    def __init__(self, database: Database, house: House, me: Mapping[str, Any]) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            database: runs the transactions.
+            house: rules, districts, languages.
+            me: what getMe said of the bot.
+        """
+        self._database = database
+        self._house = house
+        self._me = dict(me)
+        self._of_thread = threading.local()
+        self._listeners: list[Callable[[list[ButtonAnswer]], None]] = []
+
+    def after_commit(self, listener: Callable[[list[ButtonAnswer]], None]) -> None:
+        """Call somebody after each commit, in the event loop, with the button answers to send."""
+        self._listeners.append(listener)
+
+    async def apply(self, update: dict[str, Any]) -> Outcome:
+        """Apply an update, once.
+
+        Args:
+            update: as JSON, as the Bot API gives it.
+
+        Returns:
+            What became of it; anything but FAILED may be acknowledged.
+
+        Raises:
+            DatabaseAway: try again later.
+        """
+        outcome, answers = await self._database.in_thread(self._apply, update)
+        self._committed(answers)
+        return outcome
+
+    async def say(self, work: Callable[[Turn], None]) -> None:
+        """Run something that speaks unasked: a timer, the answer to an errand.
+
+        Args:
+            work: gets a turn; what it says is sent after the commit.
+        """
+
+        def in_transaction(session: Session) -> list[ButtonAnswer]:
+            turn = Turn(session, self._house)
+            work(turn)
+            return turn.button_answers
+
+        self._committed(await self._database.run(in_transaction))
+
+    def _committed(self, answers: list[ButtonAnswer]) -> None:
+        for listener in self._listeners:
+            listener(answers)
+
+    def _apply(self, raw: dict[str, Any]) -> tuple[Outcome, list[ButtonAnswer]]:
+        try:
+            return self._attempt(raw)
+        except (OperationalError, InterfaceError) as error:
+            raise DatabaseAway(type(error).__name__) from error
+        except Exception as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                raise DatabaseAway(type(error).__name__) from error
+            return self._after_failure(raw, error), []
+
+    def _attempt(self, raw: dict[str, Any]) -> tuple[Outcome, list[ButtonAnswer]]:
+        application = self._application()
+        with self._database.transaction() as session:
+            if not updates.first_sight(session, update_id=raw["update_id"]):
+                return Outcome.DUPLICATE, []
+            turn = Turn(session, self._house)
+            update = Update.de_json(raw, application.bot)
+            user = update.effective_user
+            if user is not None and not user.is_bot:
+                turn.person = people.meet(
+                    session,
+                    person_id=user.id,
+                    language_code=user.language_code,
+                    policy=self._house.policy,
+                )
+            with taking_turn(turn):
+                drive(application.process_update(update))
+            if turn.failure is not None:
+                raise turn.failure
+        return Outcome.APPLIED, turn.button_answers
+
+    def _after_failure(self, raw: dict[str, Any], error: Exception) -> Outcome:
+        # Frames and kinds only: messages of errors may carry what a person wrote.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        text = f"{frames}{type(error).__name__}"
+        with self._database.transaction() as session:
+            failure = updates.failed(session, update_id=raw["update_id"], error=text, payload=raw)
+            if failure.set_aside:
+                self._set_aside(session, raw)
+        log.error(
+            "update_failed",
+            update_id=raw["update_id"],
+            tries=failure.tries,
+            set_aside=failure.set_aside,
+            error=type(error).__name__,
+            frames=frames,
+        )
+        return Outcome.SET_ASIDE if failure.set_aside else Outcome.FAILED
+
+    def _set_aside(self, session: Session, raw: dict[str, Any]) -> None:
+        turn = Turn(session, self._house)
+        sender = _private_sender(raw)
+        if sender is not None:
+            turn.person = people.meet(
+                session, person_id=sender, language_code=None, policy=self._house.policy
+            )
+            timers.apologise(turn, chat_id=sender)
+        timers.alarm(
+            turn,
+            key="update_set_aside",
+            text=turn.words_of(None).tr(
+                "An update could not be handled and was set aside (see failed_update)."
+            ),
+        )
+
+    def _application(self) -> Application[Any, Context, Any, Any, Any, Any]:
+        # PTB's objects are not made for several threads: each worker has its own table.
+        if not hasattr(self._of_thread, "application"):
+            self._of_thread.application = routing_application(self._me)
+        application: Application[Any, Context, Any, Any, Any, Any] = self._of_thread.application
+        return application
+
+
+def drive(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that never waits to its end.
+
+    Raises:
+        Suspended: it does wait.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    coroutine.close()
+    raise Suspended("a handler waited inside a transaction")
+
+
+class OfflineRequest(BaseRequest):
+    """The network of the routing bot: it knows who it is, and nothing else."""
+
+    def __init__(self, me: Mapping[str, Any]) -> None:
+        self._answer = json.dumps({"ok": True, "result": dict(me)}).encode()
+
+    @property
+    def read_timeout(self) -> float | None:
+        """There is nothing to wait for."""
+        return None
+
+    async def initialize(self) -> None:
+        """Nothing to open."""
+
+    async def shutdown(self) -> None:
+        """Nothing to close."""
+
+    async def do_request(  # noqa: PLR0917 - PTB's signature
+        self,
+        url: str,
+        method: str,  # noqa: ARG002
+        request_data: RequestData | None = None,  # noqa: ARG002
+        read_timeout: ODVInput[float] = DEFAULT_NONE,  # noqa: ARG002
+        write_timeout: ODVInput[float] = DEFAULT_NONE,  # noqa: ARG002
+        connect_timeout: ODVInput[float] = DEFAULT_NONE,  # noqa: ARG002
+        pool_timeout: ODVInput[float] = DEFAULT_NONE,  # noqa: ARG002
+    ) -> tuple[int, bytes]:
+        """Answer getMe; refuse anything else.
+
+        Raises:
+            Suspended: a handler tried to reach the network.
+        """
+        if url.endswith("/getMe"):
+            return 200, self._answer
+        raise Suspended("a handler called the Bot API inside a transaction")
+
+
+def routing_application(
+    me: Mapping[str, Any],
+) -> Application[Any, Context, Any, Any, Any, Any]:
+    """PTB's Application as a routing table that cannot reach the network."""
+    request = OfflineRequest(me)
+    bot: ExtBot[None] = ExtBot(
+        token=f"{me['id']}:offline", request=request, get_updates_request=OfflineRequest(me)
+    )
+    application = (
+        ApplicationBuilder()
+        .bot(bot)
+        .updater(None)
+        .job_queue(None)
+        .context_types(ContextTypes(context=Context))
+        .build()
+    )
+    application.add_handlers(routing_table())
+    application.add_error_handler(on_error)
+    asyncio.run(application.initialize())
+    return application
+
+
+def _private_sender(raw: dict[str, Any]) -> int | None:
+    for kind in ("message", "edited_message"):
+        chat = raw.get(kind, {}).get("chat", {})
+        if chat.get("type") == "private":
+            return int(chat["id"])
+    sender = raw.get("callback_query", {}).get("from", {}).get("id")
+    return int(sender) if sender is not None else None

@@ -1,0 +1,340 @@
+"""The only sender. It takes what transactions left to be sent, chat by chat, and settles it.
+
+What became of a call is one of the outcomes of services.outbox; the table from Telegram's errors to
+outcomes is `_outcome_of`. Order is kept within a chat; a chat that must wait holds up no other.
+"""
+
+import asyncio
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Forbidden,
+    InvalidToken,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
+
+from bot.aiohttp_request import was_not_sent
+from bot.bot_api import BotApi, Upload
+from bot.database import Database
+from handlers import timers
+from handlers.context import ButtonAnswer, House, Turn
+from models import clock
+from models.outgoing import Guarantee
+from services import outbox
+from services.outbox import (
+    Again,
+    Dead,
+    Moved,
+    Outcome,
+    Pause,
+    Picture,
+    Sending,
+    Sent,
+    Unreachable,
+)
+from services.photo_store import PhotoStore
+
+log = structlog.get_logger()
+
+# The first wait after a failure that may pass, doubled each time up to the longest; in seconds.
+FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
+# Without news the outbox looks by itself this often, in seconds: the rows are the truth.
+LOOK_AGAIN_S = 30.0
+
+
+class Outbox:
+    """Sends what is queued, as long as it runs."""
+
+    def __init__(self, database: Database, api: BotApi, store: PhotoStore, house: House) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            database: where the rows are.
+            api: how they are sent.
+            store: has the copies of pictures Telegram has no photo of.
+            house: languages, for alarms.
+        """
+        self._database = database
+        self._api = api
+        self._store = store
+        self._house = house
+        self._news = asyncio.Event()
+        self._stopping = False
+        self._busy: set[int] = set()
+        self._outcomes: list[Outcome] = []
+        self._finished: set[int] = set()
+        self._answers: list[ButtonAnswer] = []
+
+    def wake(self, answers: list[ButtonAnswer]) -> None:
+        """There may be something to send; button answers are sent at once, best effort."""
+        self._answers.extend(answers)
+        self._news.set()
+
+    def stop(self) -> None:
+        """Send what can be sent at once, then end `run`; the rest waits in its rows."""
+        self._stopping = True
+        self._news.set()
+
+    async def run(self) -> None:
+        """Send until stopped."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._news.clear()
+                for answer in self._take_answers():
+                    tasks.create_task(self._answer(answer))
+                try:
+                    claimed, due = await self._settle_and_claim()
+                except DBAPIError as error:
+                    log.warning("outbox_database_away", error=type(error).__name__)
+                    await self._wait_for_news(1.0)
+                    continue
+                by_chat: defaultdict[int, list[Sending]] = defaultdict(list)
+                for sending in claimed:
+                    by_chat[sending.chat_id].append(sending)
+                for chat_id, sendings in by_chat.items():
+                    self._busy.add(chat_id)
+                    tasks.create_task(self._send_in_order(chat_id, sendings))
+                if self._stopping and not claimed and not self._busy:
+                    break
+                await self._wait_for_news(_seconds_until(due))
+        # Whatever was under way has ended with the group: remember what became of it.
+        await self._settle_rest()
+
+    async def _wait_for_news(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._news.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _take_answers(self) -> list[ButtonAnswer]:
+        answers, self._answers = self._answers, []
+        return answers
+
+    async def _settle_and_claim(self) -> tuple[list[Sending], datetime | None]:
+        outcomes, self._outcomes = self._outcomes, []
+        finished, self._finished = self._finished, set()
+        busy = self._busy - finished
+
+        def work(session: Session) -> tuple[list[Sending], datetime | None]:
+            self._settle(session, outcomes)
+            return outbox.claim(session, busy=busy), outbox.next_due(session)
+
+        try:
+            result = await self._database.run(work)
+        except BaseException:
+            # Nothing was committed: what is known of the sendings must not be forgotten.
+            self._outcomes = outcomes + self._outcomes
+            self._finished |= finished
+            raise
+        self._busy -= finished
+        return result
+
+    async def _settle_rest(self) -> None:
+        outcomes, self._outcomes = self._outcomes, []
+        if outcomes:
+            await self._database.run(lambda session: self._settle(session, outcomes))
+
+    def _settle(self, session: Session, outcomes: list[Outcome]) -> None:
+        if not outcomes:
+            return
+        outbox.settle(session, outcomes=outcomes)
+        for outcome in outcomes:
+            if isinstance(outcome, Dead):
+                turn = Turn(session, self._house)
+                timers.alarm(
+                    turn,
+                    key=f"dead_letter:{outcome.error}",
+                    text=turn.words_of(None).tr(
+                        "A message could not be delivered: {error}", error=outcome.error
+                    ),
+                )
+
+    async def _send_in_order(self, chat_id: int, sendings: list[Sending]) -> None:
+        stopped = False
+        for sending in sendings:
+            if stopped:
+                # It keeps its place: nothing of this chat may overtake what could not be sent.
+                self._outcomes.append(Again(sending.id, at=None))
+                continue
+            outcome = await self._send(sending)
+            self._outcomes.append(outcome)
+            stopped = isinstance(outcome, Again | Pause | Moved)
+        self._finished.add(chat_id)
+        self._news.set()
+
+    async def _send(self, sending: Sending) -> Outcome:
+        try:
+            return await self._call(sending)
+        except TelegramError as error:
+            outcome = _outcome_of(error, sending)
+            log.info(
+                "not_sent",
+                outgoing=sending.id,
+                method=sending.method,
+                error=type(error).__name__,
+                outcome=type(outcome).__name__,
+            )
+            return outcome
+
+    async def _call(self, sending: Sending) -> Sent:
+        match sending.method:
+            case outbox.SAY:
+                return await self._say(sending)
+            case outbox.SHOW:
+                return await self._show(sending)
+            case "sendMediaGroup":
+                return await self._album(sending)
+        await self._api.call(sending.method, {**sending.payload, "chat_id": sending.chat_id})
+        return Sent(sending.id)
+
+    async def _say(self, sending: Sending) -> Sent:
+        parameters = _message_parameters(sending)
+        picture = sending.pictures[0] if sending.pictures else None
+        if picture is not None:
+            text = parameters.pop("text")
+            parameters.pop("link_preview_options")
+            try:
+                message = await self._api.call(
+                    "sendPhoto",
+                    {**parameters, "caption": text, "photo": await self._photo(picture)},
+                )
+            except BadRequest as error:
+                if not _is_about_the_file(error):
+                    raise
+                # The words matter more than the picture.
+                log.warning("picture_not_sendable", photo=picture.photo_id)
+            else:
+                return Sent(
+                    sending.id,
+                    message_id=message["message_id"],
+                    has_photo=True,
+                    uploaded=_uploaded([picture], [message]),
+                )
+        message = await self._api.call("sendMessage", _message_parameters(sending))
+        return Sent(sending.id, message_id=message["message_id"])
+
+    async def _show(self, sending: Sending) -> Sent:
+        if sending.message_id is None:
+            return await self._say(sending)
+        parameters = _message_parameters(sending)
+        parameters["message_id"] = sending.message_id
+        parameters.pop("reply_parameters", None)
+        method = "editMessageText"
+        if sending.has_photo:
+            method = "editMessageCaption"
+            parameters["caption"] = parameters.pop("text")
+            parameters.pop("link_preview_options")
+        try:
+            await self._api.call(method, parameters)
+        except BadRequest as error:
+            message = error.message.lower()
+            if "message is not modified" in message:
+                return Sent(sending.id, sending.message_id, sending.has_photo)
+            if "message to edit not found" in message or "can't be edited" in message:
+                return await self._say(sending)
+            raise
+        return Sent(sending.id, sending.message_id, sending.has_photo)
+
+    async def _album(self, sending: Sending) -> Sent:
+        parameters = {k: v for k, v in sending.payload.items() if k != "photo_ids"}
+        pictures = list(sending.pictures)
+        if len(pictures) < 2:
+            # Too few are left for an album; the card that follows shows what there is.
+            return Sent(sending.id)
+        media = [await self._photo(picture) for picture in pictures]
+        messages = await self._api.call_with_media(
+            "sendMediaGroup", {**parameters, "chat_id": sending.chat_id}, media
+        )
+        return Sent(sending.id, uploaded=_uploaded(pictures, messages))
+
+    async def _photo(self, picture: Picture) -> str | Upload:
+        if picture.file_id is not None:
+            return picture.file_id
+        assert picture.sha256 is not None
+        data = await asyncio.to_thread(self._store.preview, picture.sha256)
+        return Upload(f"{picture.photo_id}.jpg", data)
+
+    async def _answer(self, answer: ButtonAnswer) -> None:
+        parameters: dict[str, Any] = {"callback_query_id": answer.callback_query_id}
+        if answer.text:
+            parameters |= {"text": answer.text, "show_alert": answer.alert}
+        try:
+            await self._api.call("answerCallbackQuery", parameters)
+        except TelegramError as error:
+            # Too late, or no way out: the button's effect is in the rows all the same.
+            log.debug("button_not_answered", error=type(error).__name__)
+
+
+def _message_parameters(sending: Sending) -> dict[str, Any]:
+    payload = sending.payload
+    parameters: dict[str, Any] = {
+        "chat_id": sending.chat_id,
+        "text": payload["text"],
+        "parse_mode": "HTML",
+        "link_preview_options": {"is_disabled": True},
+    }
+    if "reply_markup" in payload:
+        parameters["reply_markup"] = payload["reply_markup"]
+    if "reply_to" in payload:
+        parameters["reply_parameters"] = {
+            "message_id": payload["reply_to"],
+            "allow_sending_without_reply": True,
+        }
+    return parameters
+
+
+def _uploaded(
+    pictures: list[Picture], messages: list[dict[str, Any]]
+) -> tuple[tuple[int, str], ...]:
+    return tuple(
+        (picture.photo_id, message["photo"][-1]["file_id"])
+        for picture, message in zip(pictures, messages, strict=False)
+        if picture.file_id is None and message.get("photo")
+    )
+
+
+def _is_about_the_file(error: BadRequest) -> bool:
+    message = error.message.lower()
+    return any(word in message for word in ("file", "photo", "image"))
+
+
+def _outcome_of(error: TelegramError, sending: Sending) -> Outcome:
+    now = clock.now()
+    # BadRequest and TimedOut are NetworkErrors to PTB: the order matters.
+    match error:
+        case RetryAfter():
+            return Pause(sending.id, sending.chat_id, until=now + _retry_after(error))
+        case ChatMigrated():
+            return Moved(sending.id, old_id=sending.chat_id, new_id=error.new_chat_id)
+        case Forbidden() if sending.chat_id > 0:
+            return Unreachable(sending.id, sending.chat_id)
+        case BadRequest() if "message is not modified" in error.message.lower():
+            return Sent(sending.id)
+        case Forbidden() | BadRequest():
+            return Dead(sending.id, error.message)
+        case InvalidToken():
+            return Again(sending.id, at=now + timedelta(seconds=LONGEST_WAIT), error="token")
+        case TimedOut() if sending.guarantee is Guarantee.AT_MOST_ONCE and not was_not_sent(error):
+            return Dead(sending.id, "nobody knows whether it arrived")
+    wait = min(FIRST_WAIT * 2 ** min(sending.tries, 12), LONGEST_WAIT)
+    return Again(sending.id, at=now + timedelta(seconds=wait), error=type(error).__name__)
+
+
+def _retry_after(error: RetryAfter) -> timedelta:
+    after = error.retry_after
+    return after if isinstance(after, timedelta) else timedelta(seconds=after)
+
+
+def _seconds_until(due: datetime | None) -> float:
+    if due is None:
+        return LOOK_AGAIN_S
+    return min(max((due - clock.now()).total_seconds(), 0.01), LOOK_AGAIN_S)

@@ -1,0 +1,270 @@
+"""config.yaml and the environment become one frozen object; anything wrong is one readable line."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from models.policy import (
+    Category,
+    Languages,
+    Limits,
+    Points,
+    Policy,
+    RejectReason,
+    Section,
+    ZoneName,
+)
+
+CONFIG_FILE = Path("config.yaml")
+PREFIX = "SENTINEL_"
+# Where Docker and systemd put secrets as files, one a file: SENTINEL_TELEGRAM__TOKEN and so on.
+SECRETS_DIR = Path("/run/secrets")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message is one readable line a problem."""
+
+
+def _database_url(url: str | None) -> str | None:
+    if not url:
+        return None
+    try:
+        drivername = make_url(url).get_backend_name()
+    except ArgumentError as error:
+        raise ValueError("not a database URL") from error
+    if drivername not in {"sqlite", "postgresql"}:
+        raise ValueError("only sqlite:/// and postgresql:// are served")
+    return url
+
+
+class Telegram(Section):
+    """The way to the Bot API."""
+
+    token: SecretStr | None = Field(None, description="From BotFather. Environment or file only.")
+    api_url: str = Field(
+        "https://api.telegram.org", pattern=r"^https?://\S+$", description="Any Bot API server."
+    )
+
+
+class DatabaseSettings(Section):
+    """Where the state is kept."""
+
+    url: Annotated[str | None, AfterValidator(_database_url)] = Field(
+        None, description="sqlite:///… or postgresql://…; empty: SQLite in the data directory."
+    )
+    threads: int = Field(4, ge=1, le=32, description="Transactions at once on PostgreSQL.")
+
+
+class Chats(Section):
+    """The chats that are ours from the start; others are registered with /here."""
+
+    moderators: int | None = Field(None, description="Id of the moderator chat (-100…).")
+    admins: tuple[int, ...] = Field((), description="Ids of people who may set things up.")
+
+
+class DistrictFiles(Section):
+    """Where the districts lie."""
+
+    file: Path = Field(
+        Path("districts/quangang.geojson"), description="GeoJSON polygons: code, name_zh, name_en."
+    )
+    places: Path | None = Field(
+        Path("districts/quangang_places.geojson"), description="GeoJSON points with names."
+    )
+    map_url: str = Field(
+        "https://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}"
+        "#map=18/{latitude}/{longitude}",
+        pattern=r"^https?://.*\{latitude\}.*\{longitude\}|^https?://.*\{longitude\}.*\{latitude\}",
+        description="Link to a map, with {latitude} and {longitude} (WGS-84).",
+    )
+
+
+class GeocoderSettings(Section):
+    """Who turns typed addresses into places; without a provider nobody does."""
+
+    provider: Literal["nominatim", "photon", "pelias", "baidu"] | None = None
+    domain: str | None = Field(None, description="Host of an own server.")
+    scheme: Literal["http", "https"] = "https"
+    api_key: SecretStr | None = Field(None, description="Environment or file only.")
+    security_key: SecretStr | None = Field(None, description="Environment or file only.")
+    timeout_s: float = Field(5.0, gt=0, le=30)
+
+
+class LocalChat(Section):
+    """The local chat that `sentinel run` starts where there is no token."""
+
+    port: int = Field(8765, ge=0, le=65535, description="First port tried on 127.0.0.1.")
+
+
+class Logs(Section):
+    """What is written to the log, and how."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(BaseSettings):
+    """Everything an operator tunes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+    )
+
+    data_dir: Path = Field(Path("data"), description="Database, photos, the local chat.")
+    timezone: ZoneName = Field(
+        "Asia/Shanghai", description="IANA name; days and hours are told in it."
+    )
+    languages: Languages = Field(default_factory=Languages)
+    telegram: Telegram = Field(default_factory=Telegram)
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    chats: Chats = Field(default_factory=Chats)
+    districts: DistrictFiles = Field(default_factory=DistrictFiles)
+    geocoder: GeocoderSettings = Field(default_factory=GeocoderSettings)
+    points: Points = Field(default_factory=Points)
+    limits: Limits = Field(default_factory=Limits)
+    local_chat: LocalChat = Field(default_factory=LocalChat)
+    logs: Logs = Field(default_factory=Logs)
+    categories: tuple[Category, ...] = Field(min_length=1, max_length=40)
+    reject_reasons: tuple[RejectReason, ...] = Field(min_length=1, max_length=12)
+
+    @model_validator(mode="after")
+    def _policy_holds(self) -> "Settings":
+        self.policy  # noqa: B018 - its own rules speak up here
+        return self
+
+    @property
+    def policy(self) -> Policy:
+        """The part of the settings the domain knows."""
+        return Policy(
+            languages=self.languages,
+            timezone=self.timezone,
+            categories=self.categories,
+            reject_reasons=self.reject_reasons,
+            points=self.points,
+            limits=self.limits,
+        )
+
+    @property
+    def database_url(self) -> str:
+        """The URL as SQLAlchemy takes it, driver included."""
+        if self.database.url is None:
+            return f"sqlite:///{self.data_dir / 'sentinel.db'}"
+        url = make_url(self.database.url)
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        return url.render_as_string(hide_password=False)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before secret files before config.yaml."""
+        sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings]
+        if SECRETS_DIR.is_dir():
+            sources.append(
+                NestedSecretsSettingsSource(
+                    # The library wants a secrets source to start from and takes its defaults.
+                    cast("Any", file_secret_settings),
+                    secrets_dir=SECRETS_DIR,
+                    env_prefix=PREFIX,
+                    secrets_nested_delimiter="__",
+                )
+            )
+        sources.append(YamlConfigSettingsSource(settings_cls, yaml_file=_config_file()))
+        return tuple(sources)
+
+
+def _config_file() -> Path:
+    return Path(os.environ.get(f"{PREFIX}CONFIG", CONFIG_FILE))
+
+
+def load(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the configuration.
+
+    Args:
+        overrides: sections that win over file and environment, for tests and the local chat.
+
+    Returns:
+        The settings, checked.
+
+    Raises:
+        ConfigError: the file is missing or unreadable, a key is unknown, or a value is bad; one
+            line a problem, each with its path.
+    """
+    file = _config_file()
+    if not file.is_file():
+        raise ConfigError(f"{file}: not found; start in the project's folder or set {PREFIX}CONFIG")
+    _refuse_unknown_environment()
+    try:
+        _refuse_secrets_in(file)
+        return Settings(**(overrides or {}))
+    except ValidationError as error:
+        raise ConfigError("\n".join(_lines(file, error))) from error
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{file}: {' '.join(str(error).split())}") from error
+
+
+def _lines(file: Path, error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors(include_url=False):
+        path = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"{file}: {path}: unknown key")
+        else:
+            lines.append(f"{file}: {path}: {problem['msg'].removeprefix('Value error, ')}")
+    return lines
+
+
+# Settings nobody may write into a file that is shown around.
+_SECRET_KEYS = (("telegram", "token"), ("geocoder", "api_key"), ("geocoder", "security_key"))
+
+
+def _refuse_secrets_in(file: Path) -> None:
+    import yaml  # noqa: PLC0415 - only here, and the settings source loads it anyway
+
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "somewhere"
+        raise ConfigError(f"{file}: {where}: not readable as YAML") from error
+    if content is not None and not isinstance(content, dict):
+        raise ConfigError(f"{file}: expected keys with values")
+    for section, key in _SECRET_KEYS:
+        part = (content or {}).get(section)
+        if isinstance(part, dict) and part.get(key):
+            name = f"{PREFIX}{section.upper()}__{key.upper()}"
+            raise ConfigError(
+                f"{file}: {section}.{key}: secrets do not belong in this file; set {name}"
+            )
+
+
+def _refuse_unknown_environment() -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    for variable in os.environ:
+        if not variable.startswith(PREFIX) or variable == f"{PREFIX}CONFIG":
+            continue
+        section = variable.removeprefix(PREFIX).split("__", 1)[0]
+        if section.upper() not in known:
+            raise ConfigError(f"{variable}: unknown key (environment)")

@@ -1,0 +1,187 @@
+"""What the outside world answered to an errand, told to whom it concerns."""
+
+from collections.abc import Sequence
+from html import escape
+
+from handlers import callbacks, cards, questions, views
+from handlers.callbacks import DRAFT
+from handlers.context import Turn
+from handlers.views import Button, View
+from models import Draft, Photo
+from models.workflow import State
+from services import chats, drafts, people, photos, places, reports
+from services.drafts import Step
+from services.photos import ExifFault, Found, Refused
+
+
+def picture_found(turn: Turn, *, photo_id: int, found: Found) -> None:
+    """A picture is fetched and kept: offer the place it carries, deal the card that waited."""
+    photo = photos.get(turn.session, photo_id=photo_id)
+    if photo is None:
+        return
+    found = _judged(turn, found)
+    photos.stored(turn.session, photo=photo, found=found)
+    draft = drafts.current(turn.session, person_id=photo.owner_id)
+    if draft is not None and draft.id == photos.draft_of(turn.session, photo_id=photo.id):
+        _offer_place(turn, draft, photo, found)
+    _bring_up_to_date(turn, photo, arrived=True)
+
+
+def picture_refused(turn: Turn, *, photo_id: int, why: Refused) -> None:
+    """A file is no picture: tell its sender, who may send another."""
+    photo = photos.get(turn.session, photo_id=photo_id)
+    if photo is None:
+        return
+    draft_id = photos.draft_of(turn.session, photo_id=photo.id)
+    photos.refuse(turn.session, photo=photo, why=why)
+    turn.person = people.find(turn.session, person_id=photo.owner_id)
+    words = turn.words
+    match why:
+        case Refused.TOO_LARGE:
+            text = words.tr("That picture is too large to open. A normal photo works.")
+        case Refused.UNREACHABLE:
+            text = words.tr("That photo could not be fetched. Please send it again.")
+        case Refused.NOT_A_PICTURE | Refused.BROKEN:
+            text = words.tr("That file cannot be opened as a picture. Please send another.")
+    draft = drafts.current(turn.session, person_id=photo.owner_id)
+    if draft is not None and draft.id == draft_id:
+        step = drafts.step(turn.session, draft=draft, policy=turn.policy)
+        turn.tell(questions.question(turn, draft, step, lead=text))
+    else:
+        turn.tell(View(escape(text)))
+    _bring_up_to_date(turn, photo, arrived=False)
+
+
+def addresses_found(
+    turn: Turn,
+    *,
+    draft_id: int,
+    person_id: int,
+    address: str,
+    message_id: int,
+    found: Sequence[places.Found] | None,
+) -> None:
+    """A typed address was looked up: offer what was found inside the districts.
+
+    Args:
+        turn: the transaction.
+        draft_id: whose place was awaited.
+        person_id: the rider.
+        address: what they typed; kept as a note if it leads nowhere.
+        message_id: where they typed it.
+        found: places; None: the geocoder did not answer.
+    """
+    turn.person = people.find(turn.session, person_id=person_id)
+    draft = drafts.current(turn.session, person_id=person_id)
+    if turn.person is None or draft is None or draft.id != draft_id or draft.has_place:
+        return
+    words = turn.words
+    inside = [
+        place
+        for place in found or ()
+        if turn.house.districts.locate(place.latitude, place.longitude) is not None
+    ]
+    if inside:
+        rows = [
+            [
+                Button(
+                    place.label[:60],
+                    callbacks.pack(
+                        DRAFT, "addr", draft.id, f"{place.latitude:.5f},{place.longitude:.5f}"
+                    ),
+                )
+            ]
+            for place in inside
+        ]
+        turn.tell(View(words.tr("Which one is it?"), rows=rows))
+        return
+    drafts.add_note(draft, text=address, message_id=message_id, policy=turn.policy)
+    lead = (
+        words.tr("Addresses cannot be looked up right now; kept as a note.")
+        if found is None
+        else words.tr("No such place found here; kept as a note.")
+    )
+    step = drafts.step(turn.session, draft=draft, policy=turn.policy)
+    turn.tell(questions.question(turn, draft, step, lead=lead))
+
+
+def rights_found(turn: Turn, *, chat_id: int, missing: Sequence[str]) -> None:
+    """Telegram said what the bot may do in a chat: tell what is missing."""
+    chat = chats.current(turn.session, chat_id=chat_id)
+    if chat is not None:
+        turn.say(chat.id, views.rights(missing, turn.words_of(chat.language)))
+
+
+def _judged(turn: Turn, found: Found) -> Found:
+    if found.place is None or turn.house.districts.locate(*found.place) is not None:
+        return found
+    return Found(
+        sha256=found.sha256,
+        dhash=found.dhash,
+        width=found.width,
+        height=found.height,
+        size=found.size,
+        taken_at=found.taken_at,
+        place=None,
+        exif_fault=ExifFault.OUTSIDE,
+    )
+
+
+def _offer_place(turn: Turn, draft: Draft, photo: Photo, found: Found) -> None:
+    if draft.has_place:
+        return
+    turn.person = people.find(turn.session, person_id=photo.owner_id)
+    words = turn.words
+    if found.place is not None:
+        latitude, longitude = found.place
+        districts = turn.house.districts
+        near = districts.near_place(latitude, longitude, reports.NEAR_PLACE_M)
+        place = views.place_line(
+            district=districts.locate(latitude, longitude),
+            near_zh=near[0].name_zh if near else "",
+            near_en=near[0].name_en if near else "",
+            words=words,
+        )
+        here = Button(
+            words.tr("Use it"),
+            callbacks.pack(DRAFT, "gps", draft.id, f"{latitude:.5f},{longitude:.5f}"),
+            style="primary",
+        )
+        turn.tell(
+            View(words.tr("The photo says: {place}. Is it there?", place=place), rows=((here,),))
+        )
+    elif found.exif_fault is ExifFault.OUTSIDE:
+        turn.tell(
+            questions.question(
+                turn,
+                draft,
+                Step.PLACE,
+                lead=words.tr("The place in the file is outside our area, so it is not used."),
+            )
+        )
+    elif found.exif_fault is ExifFault.UNREADABLE:
+        turn.tell(
+            questions.question(
+                turn,
+                draft,
+                Step.PLACE,
+                lead=words.tr("The place in the file makes no sense, so it is not used."),
+            )
+        )
+
+
+def _bring_up_to_date(turn: Turn, photo: Photo, *, arrived: bool) -> None:
+    number = photos.report_of(turn.session, photo_id=photo.id)
+    row = reports.get(turn.session, report_id=number) if number is not None else None
+    if row is None or row.state != State.SUBMITTED:
+        return
+    if not photo.as_file and arrived:
+        # It was shown by its id from the start.
+        return
+    if cards.is_dealt(turn, row):
+        if arrived:
+            cards.tell_reviewers_photo(turn, row, photo)
+        else:
+            cards.refresh_review_cards(turn, row)
+        return
+    cards.deal(turn, row)

@@ -1,0 +1,71 @@
+"""What a button carries: a short code of at most 64 bytes. It can be forged: no authority."""
+
+import re
+from dataclasses import dataclass
+
+# Telegram's limit for callback data.
+LIMIT = 64
+_FORM = re.compile(r"([a-z]):([a-z0-9]{1,8}):([0-9a-z]{1,13})(?::([^\s:]{1,40}))?")
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+# The first letter says whose button it is; handlers/__init__.py routes by it.
+DRAFT = "d"
+RECEIPT = "o"
+REVIEW = "v"
+MY_REPORTS = "m"
+LANGUAGE = "l"
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button's code, read.
+
+    Attributes:
+        area: whose button it is.
+        verb: what it does.
+        subject: about what: the id of a draft or report, or a page.
+        argument: anything more, e.g. the code of a category; empty if nothing.
+    """
+
+    area: str
+    verb: str
+    subject: int
+    argument: str = ""
+
+
+def pack(area: str, verb: str, subject: int = 0, argument: str = "") -> str:
+    """Write a button's code.
+
+    Raises:
+        ValueError: it would not be readable, or is longer than Telegram takes.
+    """
+    data = f"{area}:{verb}:{_base36(subject)}" + (f":{argument}" if argument else "")
+    if len(data.encode()) > LIMIT or parse(data) is None:
+        raise ValueError(f"not a button's code: {data!r}")
+    return data
+
+
+def parse(data: str | None) -> Press | None:
+    """Read a button's code; None for anything that is not one of ours."""
+    match = _FORM.fullmatch(data or "")
+    if match is None:
+        return None
+    area, verb, subject, argument = match.groups()
+    number = int(subject, 36)
+    # No row has a larger id, and the database would choke on it.
+    return Press(area, verb, number, argument or "") if number < 2**62 else None
+
+
+def pattern(area: str, *verbs: str) -> str:
+    """A pattern for PTB's CallbackQueryHandler: these buttons of an area; all if none is named."""
+    return rf"^{area}:({'|'.join(verbs)}):" if verbs else rf"^{area}:"
+
+
+def _base36(number: int) -> str:
+    if number < 0:
+        raise ValueError("a button's subject is never negative")
+    digits = ""
+    while number >= 36:
+        number, rest = divmod(number, 36)
+        digits = _DIGITS[rest] + digits
+    return _DIGITS[number] + digits

@@ -1,0 +1,144 @@
+"""A report wherever it is shown: dealt to the moderators, and brought up to date as it moves on."""
+
+from html import escape
+
+from handlers import views
+from handlers.context import Turn
+from handlers.views import CardFacts
+from models import Card, Chat, Photo, Report, clock
+from models.cards import CardPurpose
+from models.photos import PhotoState
+from models.workflow import State
+from services import cards, chats, desk, ledger, people, photos, reports
+
+# A card waits at most so long for a picture sent as a file to be fetched; then it goes without.
+PATIENCE_S = 120
+
+
+def deal(turn: Turn, report: Report) -> bool:
+    """Put a report before every moderator chat, once.
+
+    Args:
+        turn: the transaction.
+        report: one that is undecided.
+
+    Returns:
+        False if its pictures are still being fetched: whoever has fetched them deals it then.
+    """
+    pictures = photos.of_report(turn.session, report_id=report.id)
+    waiting = any(picture.state == PhotoState.WAITING and picture.as_file for picture in pictures)
+    age = (clock.now() - report.created_at).total_seconds()
+    if waiting and age < PATIENCE_S:
+        return False
+    for chat in chats.moderators(turn.session):
+        if cards.find(
+            turn.session, report_id=report.id, chat_id=chat.id, purpose=CardPurpose.REVIEW
+        ):
+            continue
+        _deal_to(turn, report, chat)
+    return True
+
+
+def is_dealt(turn: Turn, report: Report) -> bool:
+    """Whether reviewers see a report already."""
+    return bool(cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW))
+
+
+def _deal_to(turn: Turn, report: Report, chat: Chat) -> None:
+    words = turn.words_of(chat.language)
+    card = cards.find_or_make(
+        turn.session, report_id=report.id, chat_id=chat.id, purpose=CardPurpose.REVIEW
+    )
+    facts = facts_of(turn, report)
+    if len(facts.photo_ids) > 1:
+        # An album cannot carry buttons: it goes first, the card right after it.
+        turn.call(
+            chat.id,
+            "sendMediaGroup",
+            photo_ids=list(facts.photo_ids),
+            caption=f"#{report.id}",
+        )
+    turn.show(card, views.card(report, facts, policy=turn.policy, words=words))
+    if len(report.note) > views.NOTE_ON_CARD:
+        turn.say(chat.id, views.View(f"💬 #{report.id}\n{escape(report.note)}"))
+    if report.voice_file_id:
+        turn.call(chat.id, "sendVoice", voice=report.voice_file_id, caption=f"🎤 #{report.id}")
+
+
+def refresh_review_cards(turn: Turn, report: Report) -> None:
+    """Bring the moderators' cards of a report up to date; deal them where there are none yet."""
+    found = cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW)
+    if not found:
+        if report.state == State.SUBMITTED:
+            deal(turn, report)
+        return
+    facts = facts_of(turn, report)
+    for card in found:
+        chat = chats.current(turn.session, chat_id=card.chat_id)
+        words = turn.words_of(chat.language if chat else None)
+        turn.show(card, views.card(report, facts, policy=turn.policy, words=words))
+
+
+def tell_reviewers_photo(turn: Turn, report: Report, photo: Photo) -> None:
+    """Show the reviewers a photo that came after the card."""
+    for card in cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW):
+        text = f"📷 #{report.id}"
+        turn.say(card.chat_id, views.View(text, photo_id=photo.id))
+
+
+def tell_reviewers_voice(turn: Turn, report: Report) -> None:
+    """Let the reviewers hear a spoken note that came after the card."""
+    for card in cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW):
+        turn.call(card.chat_id, "sendVoice", voice=report.voice_file_id, caption=f"🎤 #{report.id}")
+
+
+def tell_riders(turn: Turn, report: Report) -> None:
+    """Bring the receipts of the reporter and of all who joined up to date."""
+    for person_id in (report.reporter_id, *reports.joiners(turn.session, report_id=report.id)):
+        show_receipt(turn, report, person_id=person_id)
+
+
+def show_receipt(turn: Turn, report: Report, *, person_id: int) -> Card:
+    """Show a rider where a report stands, on the one message they have of it."""
+    person = people.find(turn.session, person_id=person_id)
+    words = turn.words_of(person.language if person else None)
+    card = cards.find_or_make(
+        turn.session, report_id=report.id, chat_id=person_id, purpose=CardPurpose.RECEIPT
+    )
+    district = turn.house.districts.by_code(report.district)
+    if person_id != report.reporter_id:
+        view = (
+            views.joined(report, district=district, words=words)
+            if report.state == State.SUBMITTED or card.message_id is None
+            else views.outcome(report, balance=None, words=words)
+        )
+    elif report.state == State.SUBMITTED:
+        wait = desk.usual_wait_minutes(turn.session)
+        view = views.receipt(report, district=district, wait_minutes=wait, words=words)
+    else:
+        balance = ledger.balance(turn.session, person_id=person_id)
+        view = views.outcome(report, balance=balance, words=words)
+    turn.show(card, view)
+    return card
+
+
+def facts_of(turn: Turn, report: Report) -> CardFacts:
+    """Gather what a review card tells beside the report itself."""
+    session = turn.session
+    reporter = people.find(session, person_id=report.reporter_id)
+    assert reporter is not None
+    pictures = photos.of_report(session, report_id=report.id)
+    shown = tuple(picture.id for picture in pictures if picture.sendable_id or picture.sha256)
+    neighbour = reports.neighbour_of(session, report=report, policy=turn.policy)
+    return CardFacts(
+        district=turn.house.districts.by_code(report.district),
+        reporter=reporter,
+        record=reports.record_of(session, person_id=report.reporter_id),
+        photo_ids=shown,
+        missing_photos=reports.photo_total(session, report_id=report.id) - len(shown),
+        joiners=len(reports.joiners(session, report_id=report.id)),
+        neighbour=neighbour,
+        map_url=turn.house.map_url.format(
+            latitude=f"{report.latitude:.6f}", longitude=f"{report.longitude:.6f}"
+        ),
+    )

@@ -1,0 +1,63 @@
+"""PTB's ConversationHandler with its state in a row instead of a dict.
+
+PTB loads conversation states once and keeps them in memory, so a second process or a restart knows
+nothing of them. Here the one state an update needs is read before the handler is asked, and written
+back within the update's transaction. This pins two private names of python-telegram-bot 22.8,
+`_conversations` and `_get_key`; tests/unit/test_conversation.py notices if they go.
+"""
+
+import warnings
+from typing import Any, cast
+
+from telegram import Update
+from telegram.ext import ConversationHandler
+from telegram.warnings import PTBUserWarning
+
+from handlers.context import Context, current_turn
+from services import conversations
+
+Key = tuple[int, ...]
+
+
+class StoredConversation(ConversationHandler[Context]):
+    """A conversation any process can go on with."""
+
+    def __init__(self, *, name: str, **tables: Any) -> None:
+        """Build the table.
+
+        Args:
+            name: under which its states are stored.
+            tables: entry_points, states and fallbacks, as PTB takes them.
+        """
+        with warnings.catch_warnings():
+            # PTB warns that buttons are not tracked a message: ours name their subject themselves.
+            warnings.filterwarnings(
+                "ignore", message=".*per_message=False", category=PTBUserWarning
+            )
+            super().__init__(name=name, per_chat=True, per_user=True, **tables)
+        self._title = name
+
+    def check_update(self, update: object) -> Any:
+        """Load the state of this update's conversation, then ask PTB."""
+        if not isinstance(update, Update) or update.effective_user is None:
+            return None
+        if update.effective_chat is None or update.effective_chat.type != "private":
+            return None
+        key = cast("Key", self._get_key(update))
+        state = conversations.state(current_turn().session, name=self._title, key=key)
+        self._conversations.clear()
+        if state is not None:
+            self._conversations[key] = state
+        return super().check_update(update)
+
+    def _update_state(self, new_state: object, key: Any, handler: Any = None) -> None:
+        if new_state is None:
+            return
+        ended = new_state == self.END
+        conversations.set_state(
+            current_turn().session,
+            name=self._title,
+            key=cast("Key", key),
+            state=None if ended else str(new_state),
+        )
+        super()._update_state(new_state, key, handler)

@@ -1,0 +1,97 @@
+"""What was refused becomes words here, once; what broke is kept for the intake to roll back."""
+
+from html import escape
+from typing import Any
+
+from telegram import Update
+from telegram.ext import CallbackContext
+
+from handlers.context import Context, Turn
+from handlers.views import View
+from locales import Words
+from models.workflow import State
+from services.refusals import (
+    AlreadyDecided,
+    NotForYou,
+    OutOfDate,
+    OutsideDistricts,
+    OwnReport,
+    Refusal,
+    SamePhoto,
+    TooManyPhotos,
+    TooManyToday,
+    UnknownCode,
+    WrongSetupCode,
+)
+
+
+def sentence(refusal: Refusal, *, words: Words) -> str:
+    """What to say to somebody whose wish was refused; plain text."""
+    match refusal:
+        case OutsideDistricts() as outside:
+            where = words.tr(
+                "This is outside our area (nearest: {district}, about {distance}).",
+                district=words.choose(outside.nearest.name_zh, outside.nearest.name_en),
+                distance=words.distance(outside.distance_m),
+            )
+            kept = words.tr("Your draft is kept; send another place.")
+            return f"{where} {kept}" if outside.draft_kept else where
+        case TooManyToday(limit=limit, again_at=again_at):
+            return words.tr(
+                "{count} reports today; you can go on after {time}. Your draft is kept.",
+                count=words.number(limit),
+                time=words.clock(again_at),
+            )
+        case TooManyPhotos(limit=limit):
+            return words.trn(
+                "A report takes {count} photo; the others stay out.",
+                "A report takes {count} photos; the others stay out.",
+                limit,
+            )
+        case SamePhoto():
+            return words.tr("That photo is in already.")
+        case AlreadyDecided() as decided:
+            return _decided(decided, words)
+        case OwnReport():
+            return words.tr("A colleague has to review your own report.")
+        case NotForYou():
+            return words.tr("This button is not yours.")
+        case OutOfDate() | UnknownCode():
+            return words.tr("That button is out of date.")
+        case WrongSetupCode():
+            return words.tr(
+                "That code is not valid. The newest one stands where the bot was started."
+            )
+    return words.tr("That is not possible right now.")
+
+
+def _decided(decided: AlreadyDecided, words: Words) -> str:
+    name = decided.by or ""
+    match decided.state:
+        case State.APPROVED if name:
+            return words.tr("{name} approved it a moment ago.", name=name)
+        case State.REJECTED if name:
+            return words.tr("{name} rejected it a moment ago.", name=name)
+        case State.WITHDRAWN:
+            return words.tr("The rider has withdrawn it.")
+    return words.tr("It has been decided already.")
+
+
+async def on_error(update: object, context: CallbackContext[Any, Any, Any, Any]) -> None:
+    """Say a refusal to whom it concerns; keep anything else for the intake."""
+    assert isinstance(context, Context)
+    turn, error = context.turn, context.error
+    if not isinstance(error, Refusal) or not isinstance(update, Update):
+        turn.failure = error
+        return
+    refuse(update, turn, error)
+
+
+def refuse(update: Update, turn: Turn, refusal: Refusal) -> None:
+    """Answer a refused wish: on the button that was pressed, or with a message."""
+    words = turn.words
+    text = sentence(refusal, words=words)
+    if update.callback_query is not None:
+        turn.toast(update, text, alert=True)
+    elif update.effective_chat is not None:
+        turn.say(update.effective_chat.id, View(escape(text)))

@@ -1,0 +1,107 @@
+"""How a draft asks for what it lacks: the one place that words these questions."""
+
+from html import escape
+
+from handlers import callbacks, views
+from handlers.callbacks import DRAFT
+from handlers.context import Turn
+from handlers.views import Button, View
+from locales import Words
+from models import Draft, clock
+from services import photos, reports
+from services.drafts import Step
+
+# Buttons of the likeliest categories on the first keyboard; the rest is one tap away.
+LIKELY = 3
+
+
+def question(turn: Turn, draft: Draft, step: Step, lead: str = "") -> View:
+    """The message that asks for one thing."""
+    words = turn.words
+    lead = f"{escape(lead)} " if lead else ""
+    pack = callbacks.pack
+    match step:
+        case Step.PHOTO:
+            text = words.tr("Now a photo of it, please.")
+            if draft.has_place:
+                text = f"{_place(turn, draft)}\n{text}"
+            return View(f"{lead}{text}")
+        case Step.PLACE:
+            return View(
+                f"{lead}{words.tr('Where is it?')}",
+                location_button=words.tr("📍 Send my location"),
+                placeholder=words.tr("Elsewhere: attach → Location"),
+            )
+        case Step.CONFIRM_PLACE:
+            text = words.tr(
+                "{place}, but only to within {distance}. Is it there? Or send the place again.",
+                place=_place(turn, draft),
+                distance=words.distance(draft.accuracy_m or 0),
+            )
+            yes = Button(words.tr("Yes, here"), pack(DRAFT, "yes", draft.id), style="primary")
+            return View(f"{lead}{text}", rows=((yes,),))
+        case Step.CATEGORY:
+            text = words.tr("{place}. What kind?", place=_place(turn, draft))
+            return View(f"{lead}{text}", rows=_likely_rows(turn, draft, words))
+        case Step.NEARBY:
+            return _nearby_question(turn, draft, words)
+        case Step.READY:
+            again = Button(words.tr("Report it"), pack(DRAFT, "send", draft.id), style="primary")
+            return View(f"{lead}{words.tr('Everything is there.')}", rows=((again,),))
+
+
+def _place(turn: Turn, draft: Draft) -> str:
+    assert draft.latitude is not None
+    assert draft.longitude is not None
+    districts = turn.house.districts
+    near = districts.near_place(draft.latitude, draft.longitude, reports.NEAR_PLACE_M)
+    return views.place_line(
+        district=districts.by_code(draft.district or ""),
+        near_zh=near[0].name_zh if near else "",
+        near_en=near[0].name_en if near else "",
+        words=turn.words,
+    )
+
+
+def _likely_rows(turn: Turn, draft: Draft, words: Words) -> views.Rows:
+    assert draft.latitude is not None
+    assert draft.longitude is not None
+    codes = [category.code for category in turn.policy.suggested(draft.note)]
+    codes += reports.categories_around(
+        turn.session, latitude=draft.latitude, longitude=draft.longitude
+    )
+    codes += [category.code for category in turn.policy.categories]
+    likely = [turn.policy.category(code) for code in dict.fromkeys(codes)]
+    buttons = [
+        views.category_button(category, draft.id, words)
+        for category in likely
+        if category is not None
+    ][:LIKELY]
+    more = Button(words.tr("More…"), callbacks.pack(DRAFT, "more", draft.id))
+    return (buttons, (more,))
+
+
+def _nearby_question(turn: Turn, draft: Draft, words: Words) -> View:
+    near = reports.same_nearby(turn.session, draft=draft, policy=turn.policy)
+    assert near is not None
+    report = reports.get(turn.session, report_id=near.report_id)
+    assert report is not None
+    pictures = photos.of_report(turn.session, report_id=report.id)
+    text = words.tr(
+        "{distance} away, {age}: #{number} · {category}. Is yours the same one?",
+        distance=words.distance(near.distance_m),
+        age=words.ago(report.created_at, now=clock.now()),
+        number=report.id,
+        category=views.category_label(report, words),
+    )
+    pack = callbacks.pack
+    return View(
+        text,
+        rows=(
+            (
+                Button(words.tr("Same one"), pack(DRAFT, "same", draft.id), style="primary"),
+                Button(words.tr("Different"), pack(DRAFT, "diff", draft.id)),
+            ),
+        ),
+        photo_id=pictures[0].id if pictures else None,
+    )

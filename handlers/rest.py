@@ -1,0 +1,45 @@
+"""Whatever nobody else took: forgotten buttons, unknown commands, words out of the blue."""
+
+from telegram import Update
+from telegram.ext import CallbackQueryHandler, MessageHandler, filters
+
+from handlers import callbacks
+from handlers.callbacks import RECEIPT
+from handlers.context import Context
+from handlers.views import View
+
+NEW_PRIVATE = filters.UpdateType.MESSAGE & filters.ChatType.PRIVATE
+
+
+async def stale_receipt(update: Update, context: Context) -> None:
+    """A button of a conversation that is over."""
+    context.turn.toast(update, context.turn.words.tr("That is done already. Ride safe."))
+
+
+async def unknown_button(update: Update, context: Context) -> None:
+    """A button nobody made, or nobody remembers."""
+    context.turn.toast(update, context.turn.words.tr("That button is out of date."), alert=True)
+
+
+async def unknown_command(update: Update, context: Context) -> None:
+    """A command we do not have."""
+    context.turn.tell(View(context.turn.words.tr("I don't know that one. /help shows all.")))
+
+
+async def out_of_the_blue(update: Update, context: Context) -> None:
+    """Something sent while nothing was asked."""
+    message = update.effective_message
+    words = context.turn.words
+    if message is not None and (message.video or message.video_note or message.animation):
+        text = words.tr("Photos only for now. A screenshot of the video works.")
+    else:
+        text = words.tr("A photo of the hazard starts a report. /help tells more.")
+    context.turn.tell(View(text))
+
+
+HANDLERS = (
+    CallbackQueryHandler(stale_receipt, callbacks.pattern(RECEIPT)),
+    CallbackQueryHandler(unknown_button),
+    MessageHandler(NEW_PRIVATE & filters.COMMAND, unknown_command),
+    MessageHandler(NEW_PRIVATE & ~filters.StatusUpdate.ALL, out_of_the_blue),
+)

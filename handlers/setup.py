@@ -1,0 +1,172 @@
+"""How the bot learns its place: the first admin's code, /here in a group, comings and goings.
+
+one-time code in private ──▶ the sender is admin
+/here moderators in a group, by an admin ──▶ that chat is the moderators'; waiting reports come
+my_chat_member, chat_member, members joining or leaving, a group's upgrade ──▶ noted
+"""
+
+from html import escape
+
+from telegram import ChatMember, Update
+from telegram.ext import ChatMemberHandler, CommandHandler, MessageHandler, filters
+
+from handlers import cards
+from handlers.context import Context, Turn
+from handlers.views import View
+from models import Chat
+from models.errands import ErrandKind
+from services import cards as card_rows
+from services import chats, errands, people
+from services.refusals import NotForYou
+
+# Undecided reports dealt at once to a new moderator chat; the sweep deals the others.
+FIRST_DEAL = 10
+CODE = r"(?i)^\s*[A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4}\s*$"
+
+
+async def claim(update: Update, context: Context) -> None:
+    """Become the first admin with the one-time code."""
+    turn, message = context.turn, update.effective_message
+    assert message is not None
+    people.claim_setup_code(turn.session, person=turn.me, text=message.text or "")
+    turn.tell(
+        View(
+            turn.words.tr(
+                "You are the admin now. Put me into the moderators' group as an administrator, "
+                "then write /here moderators in it."
+            )
+        )
+    )
+
+
+async def here(update: Update, context: Context) -> None:
+    """Give the group this is written in its purpose."""
+    turn, chat = context.turn, update.effective_chat
+    assert chat is not None
+    if not people.is_admin(turn.session, person_id=turn.me.id):
+        turn.say(chat.id, View(turn.words.tr("Only an admin of this bot can do that.")))
+        return
+    if (context.args or []) != [chats.MODERATORS]:
+        turn.say(chat.id, View(turn.words.tr("Write it like this: /here moderators")))
+        return
+    row = chats.register(
+        turn.session,
+        chat_id=chat.id,
+        title=chat.title or "",
+        purpose=chats.MODERATORS,
+        name=None,
+        language=turn.policy.languages.moderators,
+    )
+    words = turn.words_of(row.language)
+    turn.say(row.id, View(words.tr("This is the review desk now. New reports come here.")))
+    # What the bot may do here only Telegram knows: asked after the commit, told in a message.
+    errands.ask(turn.session, kind=ErrandKind.RIGHTS, payload={"chat_id": row.id})
+    for report in card_rows.undealt(turn.session, chat_id=row.id, limit=FIRST_DEAL):
+        cards.deal(turn, report)
+
+
+async def bot_moved(update: Update, context: Context) -> None:
+    """Note what becomes of the bot: blocked, unblocked, put into a group or out of it."""
+    turn, change = context.turn, update.my_chat_member
+    assert change is not None
+    new = change.new_chat_member
+    if change.chat.type == "private":
+        if new.status in (ChatMember.BANNED, ChatMember.LEFT):
+            people.unreachable(turn.session, person_id=change.chat.id)
+        else:
+            people.reachable(turn.session, person_id=change.chat.id)
+        return
+    rights = {name: value for name, value in new.to_dict().items() if name.startswith("can_")}
+    before = chats.find(turn.session, chat_id=change.chat.id)
+    was_in = before is not None and before.bot_status not in (None, *chats.GONE)
+    chat = chats.bot_standing(
+        turn.session,
+        chat_id=change.chat.id,
+        title=change.chat.title or "",
+        status=new.status,
+        rights=rights,
+    )
+    if new.status not in chats.GONE and not was_in and chat.purpose is None:
+        _greet(turn, chat)
+
+
+def _greet(turn: Turn, chat: Chat) -> None:
+    words = turn.words
+    text = words.tr(
+        "Hello. I serve this group once an admin of mine writes /here moderators in it."
+    )
+    turn.say(chat.id, View(text))
+
+
+async def member_moved(update: Update, context: Context) -> None:
+    """Note who joins, leaves, or changes rank in a group of ours."""
+    turn, change = context.turn, update.chat_member
+    assert change is not None
+    user = change.new_chat_member.user
+    _note(turn, change.chat.id, user.id, change.new_chat_member.status, user.first_name)
+
+
+async def members_told(update: Update, context: Context) -> None:
+    """The same from the group's own service messages, where the bot is no administrator."""
+    turn, message = context.turn, update.effective_message
+    assert message is not None
+    for user in message.new_chat_members:
+        _note(turn, message.chat.id, user.id, ChatMember.MEMBER, user.first_name)
+    if message.left_chat_member is not None:
+        left = message.left_chat_member
+        _note(turn, message.chat.id, left.id, ChatMember.LEFT, left.first_name)
+
+
+def _note(turn: Turn, chat_id: int, person_id: int, status: str, name: str) -> None:
+    chat = chats.current(turn.session, chat_id=chat_id)
+    if chat is None or chat.purpose is None:
+        # Not one of ours: nobody's comings and goings there are any business of ours.
+        return
+    chats.member(turn.session, chat_id=chat.id, person_id=person_id, status=status, name=name)
+
+
+async def group_upgraded(update: Update, context: Context) -> None:
+    """A group became a supergroup: everything of ours goes with it, open cards are dealt anew."""
+    turn, message = context.turn, update.effective_message
+    assert message is not None
+    if message.migrate_to_chat_id is not None:
+        old_id, new_id = message.chat.id, message.migrate_to_chat_id
+    else:
+        assert message.migrate_from_chat_id is not None
+        old_id, new_id = message.migrate_from_chat_id, message.chat.id
+    if chats.migrate(turn.session, old_id=old_id, new_id=new_id):
+        for report in card_rows.unplaced(turn.session, chat_id=new_id):
+            cards.refresh_review_cards(turn, report)
+
+
+async def group_language(update: Update, context: Context) -> None:
+    """Let an admin change the language of a group of ours."""
+    turn, chat = context.turn, update.effective_chat
+    assert chat is not None
+    row = chats.current(turn.session, chat_id=chat.id)
+    if row is None or row.purpose is None:
+        return
+    if not people.is_admin(turn.session, person_id=turn.me.id):
+        raise NotForYou
+    wanted = {"zh": "zh_Hans", "en": "en"}.get((context.args or [""])[0].lower())
+    if wanted is None:
+        turn.say(row.id, View(escape("/language zh · /language en")))
+        return
+    row.language = wanted
+    turn.say(row.id, View(turn.words_of(wanted).tr("We speak English now.")))
+
+
+GROUP = filters.UpdateType.MESSAGE & filters.ChatType.GROUPS
+HANDLERS = (
+    ChatMemberHandler(bot_moved, ChatMemberHandler.MY_CHAT_MEMBER),
+    ChatMemberHandler(member_moved, ChatMemberHandler.CHAT_MEMBER),
+    MessageHandler(filters.StatusUpdate.MIGRATE, group_upgraded),
+    MessageHandler(
+        filters.StatusUpdate.NEW_CHAT_MEMBERS | filters.StatusUpdate.LEFT_CHAT_MEMBER, members_told
+    ),
+    CommandHandler("here", here, filters=GROUP),
+    CommandHandler("language", group_language, filters=GROUP),
+    MessageHandler(
+        filters.UpdateType.MESSAGE & filters.ChatType.PRIVATE & filters.Regex(CODE), claim
+    ),
+)

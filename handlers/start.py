@@ -1,0 +1,97 @@
+"""The first words: /start with or without a deep link, /help, /language, /cancel of nothing."""
+
+from telegram import Update
+from telegram.ext import CallbackQueryHandler, CommandHandler, filters
+
+from handlers import callbacks
+from handlers.callbacks import LANGUAGE
+from handlers.context import Context, Turn
+from handlers.views import Button, View
+from locales import Words
+from services import people
+from services.refusals import OutOfDate
+
+NAMES = {"zh_Hans": "中文", "en": "English"}
+# A button carries no capital letters after its verb's colon worth parsing: short codes instead.
+_CODES = {"zh": "zh_Hans", "en": "en"}
+
+
+def welcome(words: Words) -> str:
+    """What the bot is for and how it goes, in four lines."""
+    return words.tr(
+        "Seen something dangerous in the street? Send a photo of it.\n"
+        "Then the place and the kind: three touches, done.\n"
+        "Approved reports earn points. /help tells more."
+    )
+
+
+async def start(update: Update, context: Context) -> None:
+    """Say hello; say so if the link that led here is not one of ours."""
+    turn = context.turn
+    text = welcome(turn.words)
+    if context.args:
+        text = turn.words.tr("That link is not valid (any more).") + "\n" + text
+    turn.tell(View(text))
+
+
+async def show_help(update: Update, context: Context) -> None:
+    """Tell what can be done here."""
+    context.turn.tell(View(help_text(context.turn)))
+
+
+def help_text(turn: Turn) -> str:
+    """The help of the private chat."""
+    return turn.words.tr(
+        "📷 A photo starts a report; place and kind may come first, too.\n"
+        "Several photos, a note or a voice message are welcome.\n\n"
+        "/report – start a report\n"
+        "/myreports – your reports and how they stand\n"
+        "/points – your points\n"
+        "/language – 中文 / English\n"
+        "/cancel – throw the unfinished report away\n\n"
+        "Stop first, then tap. Ride safe."
+    )
+
+
+async def offer_languages(update: Update, context: Context) -> None:
+    """Offer our languages, each in its own words."""
+    context.turn.tell(
+        View(
+            context.turn.words.tr("Which language?"),
+            rows=(
+                [
+                    Button(NAMES[language], callbacks.pack(LANGUAGE, "set", 0, code))
+                    for code, language in _CODES.items()
+                ],
+            ),
+        )
+    )
+
+
+async def choose_language(update: Update, context: Context) -> None:
+    """Keep to a language from now on."""
+    turn = context.turn
+    press = callbacks.parse(update.callback_query.data if update.callback_query else None)
+    if press is None or press.argument not in _CODES:
+        raise OutOfDate
+    language = "zh_Hans" if press.argument == "zh" else "en"
+    people.choose_language(turn.session, person=turn.me, language=language)  # type: ignore[arg-type]
+    turn.toast(update)
+    turn.tell(View(turn.words.tr("We speak English now.")))
+
+
+async def cancel_nothing(update: Update, context: Context) -> None:
+    """There is nothing to cancel."""
+    context.turn.tell(
+        View(context.turn.words.tr("Nothing is open. A photo of the hazard starts a report."))
+    )
+
+
+PRIVATE = filters.UpdateType.MESSAGE & filters.ChatType.PRIVATE
+HANDLERS = (
+    CommandHandler("start", start, filters=PRIVATE),
+    CommandHandler("help", show_help, filters=PRIVATE),
+    CommandHandler("language", offer_languages, filters=PRIVATE),
+    CommandHandler("cancel", cancel_nothing, filters=PRIVATE),
+    CallbackQueryHandler(choose_language, callbacks.pattern(LANGUAGE, "set")),
+)

@@ -1,0 +1,74 @@
+"""What the bot says without being asked: reminders, late cards, apologies, alarms."""
+
+from datetime import timedelta
+from html import escape
+
+from handlers import cards, questions
+from handlers.context import Turn
+from handlers.views import View
+from models import clock
+from services import alarms, chats, drafts, people, updates
+from services import cards as card_rows
+
+# Cards dealt in one sweep: a group takes 20 messages and edits a minute.
+DEAL = 10
+# A report this old without a card has been forgotten by whoever should have dealt it.
+OVERDUE = timedelta(seconds=cards.PATIENCE_S)
+
+
+def sweep(turn: Turn) -> None:
+    """Once a minute: what is due by its columns. Running it twice changes nothing."""
+    remind(turn)
+    drafts.discard_expired(turn.session)
+    deal_forgotten(turn)
+
+
+def remind(turn: Turn) -> None:
+    """Remind riders of drafts they left lying, once each."""
+    for draft in drafts.to_remind(turn.session, policy=turn.policy):
+        turn.person = people.find(turn.session, person_id=draft.person_id)
+        if turn.person is None or turn.person.unreachable_since is not None:
+            continue
+        step = drafts.step(turn.session, draft=draft, policy=turn.policy)
+        lead = turn.words.tr("Your report is still waiting.")
+        turn.tell(questions.question(turn, draft, step, lead=lead))
+
+
+def deal_forgotten(turn: Turn) -> None:
+    """Deal what should have been dealt: no picture holds a report up for good."""
+    for chat in chats.moderators(turn.session):
+        for row in card_rows.undealt(turn.session, chat_id=chat.id, limit=DEAL):
+            if row.created_at <= clock.now() - OVERDUE:
+                cards.deal(turn, row)
+
+
+def tidy(turn: Turn) -> None:
+    """Once a day: forget what can no longer matter."""
+    updates.forget_old(turn.session)
+
+
+def apologise(turn: Turn, *, chat_id: int) -> None:
+    """Tell somebody whose message could not be handled that nothing of theirs is lost."""
+    turn.say(
+        chat_id,
+        View(
+            turn.words.tr(
+                "Something broke on our side and we have been told. "
+                "What you gave before is safe; please try that last step once more."
+            )
+        ),
+    )
+
+
+def alarm(turn: Turn, *, key: str, text: str) -> None:
+    """Tell the admins of something that needs them, at most once an hour for the same cause.
+
+    Args:
+        turn: the transaction.
+        key: the cause.
+        text: what happened, for people who run the bot: names no rider and no place.
+    """
+    if not alarms.ring(turn.session, key=key):
+        return
+    for admin in people.admins(turn.session):
+        turn.say(admin, View(f"🚨 {escape(text)}"))

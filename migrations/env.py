@@ -1,0 +1,19 @@
+"""How Alembic runs here: on the engine it is handed, never on a URL of its own."""
+
+from alembic import context
+
+from models import Base
+
+config = context.config
+connection = config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=Base.metadata,
+    compare_type=True,
+    compare_server_default=True,
+    # SQLite cannot alter a column; Alembic copies the table instead.
+    render_as_batch=True,
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

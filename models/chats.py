@@ -1,0 +1,52 @@
+"""The groups and channels the bot serves, who is in them, and which are resting after a 429."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, BigId
+
+
+class Chat(Base):
+    """A group, supergroup or channel the bot was put into."""
+
+    __tablename__ = "chat"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    title: Mapped[str] = mapped_column(String(255), default="")
+    # What the chat is for: `moderators`, `team`, `channel`; None: not one of ours (yet).
+    purpose: Mapped[str | None] = mapped_column(String(16))
+    # Which team or district, where the purpose has several.
+    name: Mapped[str | None] = mapped_column(String(64))
+    language: Mapped[str | None] = mapped_column(String(16))
+    # The bot's own standing as Telegram last told it; None: never told.
+    bot_status: Mapped[str | None] = mapped_column(String(16))
+    bot_rights: Mapped[dict[str, Any] | None]
+    # A group that became a supergroup lives on under another id.
+    migrated_to: Mapped[int | None] = mapped_column(BigId)
+    created_at: Mapped[datetime]
+
+
+class Membership(Base):
+    """What Telegram last told of a person's place in a chat."""
+
+    __tablename__ = "membership"
+
+    chat_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    person_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    # Telegram's words: creator, administrator, member, restricted, left, kicked.
+    status: Mapped[str] = mapped_column(String(16))
+    # The name colleagues know a reviewer by; shown in that chat only.
+    name: Mapped[str] = mapped_column(String(128), default="")
+    seen_at: Mapped[datetime]
+
+
+class ChatPause(Base):
+    """A chat Telegram asked us to leave alone for a while (429)."""
+
+    __tablename__ = "chat_pause"
+
+    chat_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    until: Mapped[datetime]

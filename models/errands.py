@@ -1,0 +1,32 @@
+"""Questions to the outside world, asked after a commit, answered in a transaction of their own."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, SmallInteger, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, BigId
+
+
+class ErrandKind(StrEnum):
+    """What is to be found out."""
+
+    PHOTO = "photo"
+    ADDRESS = "address"
+    RIGHTS = "rights"
+
+
+class Errand(Base):
+    """One thing to find out; the row goes when its answer was taken in."""
+
+    __tablename__ = "errand"
+    __table_args__ = (Index("ix_errand_not_before", "not_before"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    payload: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    not_before: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(SmallInteger, default=0)

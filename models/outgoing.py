@@ -1,0 +1,49 @@
+"""What is to be sent. A row is written with the change it tells of, and deleted once sent."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, SmallInteger, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, BigId
+
+
+class OutgoingState(StrEnum):
+    """How far a message has come."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    DEAD = "dead"
+
+
+class Guarantee(StrEnum):
+    """What happens to a message of which nobody knows whether it arrived."""
+
+    AT_LEAST_ONCE = "at_least_once"
+    AT_MOST_ONCE = "at_most_once"
+
+
+class Outgoing(Base):
+    """One call to be made of the Bot API, in order within its chat."""
+
+    __tablename__ = "outgoing"
+    __table_args__ = (
+        Index("ix_outgoing_state_id", "state", "id"),
+        Index("ix_outgoing_chat_id_id", "chat_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    chat_id: Mapped[int] = mapped_column(BigId)
+    # A method of the Bot API, or `show`: send the card, or edit it where it stands already.
+    method: Mapped[str] = mapped_column(String(32))
+    payload: Mapped[dict[str, Any]]
+    card_id: Mapped[int | None] = mapped_column(ForeignKey("card.id"))
+    guarantee: Mapped[str] = mapped_column(String(16), default=Guarantee.AT_LEAST_ONCE)
+    state: Mapped[str] = mapped_column(String(16), default=OutgoingState.QUEUED)
+    created_at: Mapped[datetime]
+    not_before: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(SmallInteger, default=0)
+    error: Mapped[str | None] = mapped_column(String(255))

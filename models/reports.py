@@ -1,0 +1,113 @@
+"""A report, its photos, those who joined it, and everything that ever happened to it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, BigId
+
+
+class PlaceSource(StrEnum):
+    """How a place was given."""
+
+    PIN = "pin"
+    VENUE = "venue"
+    LIVE = "live"
+    ADDRESS = "address"
+    FILE = "file"
+
+
+class Report(Base):
+    """A street hazard somebody reported. Its id is the number people use."""
+
+    __tablename__ = "report"
+    __table_args__ = (
+        # The nearby question: cells around a point, one category, the newest.
+        Index("ix_report_cell_category_created_at", "cell", "category", "created_at"),
+        Index("ix_report_reporter_id_created_at", "reporter_id", "created_at"),
+        Index("ix_report_state_created_at", "state", "created_at"),
+        Index("ix_report_decided_at", "decided_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    reporter_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    state: Mapped[str] = mapped_column(String(16))
+    # Counts the changes: a button made for an older revision is out of date.
+    revision: Mapped[int] = mapped_column(default=0)
+    # The category as it was when it was chosen: renaming it later changes no old report.
+    category: Mapped[str] = mapped_column(String(32))
+    category_name_zh: Mapped[str] = mapped_column(String(64))
+    category_name_en: Mapped[str] = mapped_column(String(64))
+    category_emoji: Mapped[str] = mapped_column(String(16))
+    danger: Mapped[bool]
+    deadline_hours: Mapped[int]
+    latitude: Mapped[float]
+    longitude: Mapped[float]
+    accuracy_m: Mapped[float | None]
+    place_source: Mapped[str] = mapped_column(String(16))
+    cell: Mapped[int] = mapped_column(BigInteger)
+    district: Mapped[str] = mapped_column(String(64))
+    place_name_zh: Mapped[str] = mapped_column(String(128), default="")
+    place_name_en: Mapped[str] = mapped_column(String(128), default="")
+    note: Mapped[str] = mapped_column(Text, default="")
+    note_message_id: Mapped[int | None] = mapped_column(BigId)
+    voice_file_id: Mapped[str | None] = mapped_column(String(255))
+    # The album its photos came in: a late part of it belongs here, not to a new report.
+    media_group_id: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    # 1 to 3 stars for the contribution, once approved.
+    grade: Mapped[int | None] = mapped_column(SmallInteger)
+    # Why it was rejected: a code from the configuration, with its words of that day.
+    reject_reason: Mapped[str | None] = mapped_column(String(32))
+    reason_text_zh: Mapped[str | None] = mapped_column(Text)
+    reason_text_en: Mapped[str | None] = mapped_column(Text)
+    # Points the reporter got for it, as the rule stood then.
+    points: Mapped[int | None]
+    decided_by: Mapped[int | None] = mapped_column(BigId)
+    decided_by_name: Mapped[str | None] = mapped_column(String(128))
+
+
+class ReportPhoto(Base):
+    """A photo of a report."""
+
+    __tablename__ = "report_photo"
+
+    report_id: Mapped[int] = mapped_column(ForeignKey("report.id"), primary_key=True)
+    photo_id: Mapped[int] = mapped_column(ForeignKey("photo.id"), primary_key=True, index=True)
+    position: Mapped[int] = mapped_column(SmallInteger)
+
+
+class Joiner(Base):
+    """Somebody who saw the same hazard and follows the report of the first."""
+
+    __tablename__ = "joiner"
+    __table_args__ = (UniqueConstraint("report_id", "person_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    report_id: Mapped[int] = mapped_column(ForeignKey("report.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    joined_at: Mapped[datetime]
+
+
+class ReportEvent(Base):
+    """One change of a report. Rows are only ever added; the database refuses anything else."""
+
+    __tablename__ = "report_event"
+    __table_args__ = (Index("ix_report_event_report_id_id", "report_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    report_id: Mapped[int] = mapped_column(ForeignKey("report.id"))
+    at: Mapped[datetime]
+    # None: the system itself.
+    actor_id: Mapped[int | None] = mapped_column(BigId)
+    # rider, reviewer, system
+    actor_role: Mapped[str] = mapped_column(String(16))
+    # What happened: submitted, approved, rejected, withdrawn, joined, note_added, photo_added
+    kind: Mapped[str] = mapped_column(String(32))
+    from_state: Mapped[str | None] = mapped_column(String(16))
+    to_state: Mapped[str | None] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(Text)

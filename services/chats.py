@@ -1,0 +1,163 @@
+"""The groups we serve: what each is for, who is in it, and where it went when it was upgraded."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from models import Card, Chat, ChatPause, Membership, Outgoing, clock
+from services.refusals import NotForYou
+from services.upserts import insert_or_update
+
+MODERATORS = "moderators"
+# Telegram's words for somebody who is not in a chat.
+GONE = frozenset({"left", "kicked"})
+
+
+def note(session: Session, *, chat_id: int, title: str) -> Chat:
+    """The row of a group or channel, made when it is first heard of."""
+    chat = session.get(Chat, chat_id)
+    if chat is None:
+        chat = Chat(id=chat_id, title=title[:255], created_at=clock.now())
+        session.add(chat)
+        session.flush()
+    elif title and chat.title != title[:255]:
+        chat.title = title[:255]
+    return chat
+
+
+def current(session: Session, *, chat_id: int) -> Chat | None:
+    """The row of a chat, under the id it has today."""
+    chat = session.get(Chat, chat_id)
+    while chat is not None and chat.migrated_to is not None:
+        chat = session.get(Chat, chat.migrated_to)
+    return chat
+
+
+def register(
+    session: Session, *, chat_id: int, title: str, purpose: str, name: str | None, language: str
+) -> Chat:
+    """Give a chat its purpose.
+
+    Args:
+        session: the transaction.
+        chat_id: Telegram's id; an id from before an upgrade finds today's chat.
+        title: what it is called; empty if not known.
+        purpose: e.g. `moderators`.
+        name: which team or district, where the purpose has several.
+        language: what is spoken in it, unless that was chosen before.
+
+    Returns:
+        The chat.
+    """
+    chat = current(session, chat_id=chat_id) or note(session, chat_id=chat_id, title=title)
+    chat.purpose, chat.name = purpose, name
+    chat.language = chat.language or language
+    session.flush()
+    return chat
+
+
+def moderators(session: Session) -> Sequence[Chat]:
+    """The moderator chats."""
+    return session.scalars(
+        select(Chat)
+        .where(Chat.purpose == MODERATORS, Chat.migrated_to.is_(None))
+        .order_by(Chat.created_at, Chat.id)
+    ).all()
+
+
+def require_reviewer(session: Session, *, chat_id: int, person_id: int) -> Chat:
+    """The moderator chat in which somebody is about to decide.
+
+    Telegram lets only members press buttons in a group; who is known to have left since is stopped
+    here all the same.
+
+    Args:
+        session: the transaction.
+        chat_id: where the button was pressed.
+        person_id: who pressed it.
+
+    Returns:
+        The chat.
+
+    Raises:
+        NotForYou: it is no moderator chat, or they are not in it any more.
+    """
+    chat = current(session, chat_id=chat_id)
+    if chat is None or chat.purpose != MODERATORS:
+        raise NotForYou
+    membership = session.get(Membership, (chat.id, person_id))
+    if membership is not None and membership.status in GONE:
+        raise NotForYou
+    return chat
+
+
+def member(session: Session, *, chat_id: int, person_id: int, status: str, name: str) -> None:
+    """Take note of somebody's place in a chat.
+
+    Args:
+        session: the transaction.
+        chat_id: which chat.
+        person_id: who.
+        status: Telegram's word for it.
+        name: as colleagues in that chat know them.
+    """
+    insert_or_update(
+        session,
+        model=Membership,
+        values={
+            "chat_id": chat_id,
+            "person_id": person_id,
+            "status": status,
+            "name": name[:128],
+            "seen_at": clock.now(),
+        },
+        key=("chat_id", "person_id"),
+    )
+
+
+def bot_standing(
+    session: Session, *, chat_id: int, title: str, status: str, rights: dict[str, Any]
+) -> Chat:
+    """Take note of what the bot itself may do in a chat."""
+    chat = note(session, chat_id=chat_id, title=title)
+    chat.bot_status, chat.bot_rights = status, rights
+    session.flush()
+    return chat
+
+
+def migrate(session: Session, *, old_id: int, new_id: int) -> bool:
+    """A group became a supergroup: everything of ours goes with it. A second telling is harmless.
+
+    Its messages stay behind and can no longer be edited, so cards are to be sent anew.
+
+    Args:
+        session: the transaction.
+        old_id: the group's id.
+        new_id: the supergroup's.
+
+    Returns:
+        False if that was known.
+    """
+    old = note(session, chat_id=old_id, title="")
+    if old.migrated_to == new_id:
+        return False
+    new = note(session, chat_id=new_id, title=old.title)
+    new.purpose, new.name = old.purpose or new.purpose, old.name or new.name
+    new.language = old.language or new.language
+    old.purpose, old.migrated_to = None, new_id
+    session.execute(delete(ChatPause).where(ChatPause.chat_id == old_id))
+    session.execute(update(Outgoing).where(Outgoing.chat_id == old_id).values(chat_id=new_id))
+    session.execute(
+        update(Card).where(Card.chat_id == old_id).values(chat_id=new_id, message_id=None)
+    )
+    for row in session.scalars(select(Membership).where(Membership.chat_id == old_id)).all():
+        member(session, chat_id=new_id, person_id=row.person_id, status=row.status, name=row.name)
+    session.flush()
+    return True
+
+
+def find(session: Session, *, chat_id: int) -> Chat | None:
+    """The row of a chat under the very id given."""
+    return session.get(Chat, chat_id)

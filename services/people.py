@@ -1,0 +1,182 @@
+"""Who somebody is to us: language, pseudonym, roles, and the first admin's way in."""
+
+import hashlib
+import random
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from models import Person, Role, SetupCode, clock
+from models.policy import Language, Policy
+from services.refusals import NotForYou, WrongSetupCode
+from services.upserts import insert_new
+
+# How many kinds of bird there are; the words for them are in the catalogues (handlers/views.py).
+BIRDS = 24
+ADMIN = "admin"
+SETUP_TRIES = 20
+_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+def language_for(language_code: str | None, *, policy: Policy) -> Language:
+    """The language of ours that is nearest to what Telegram says of a person's app.
+
+    Args:
+        language_code: an IETF tag such as `zh-hans`, `zh-Hant-TW`, `en-GB`, `fr`; often missing.
+        policy: names the default.
+
+    Returns:
+        One of our languages: every Chinese is served Simplified, any other known tag English.
+    """
+    tag = (language_code or "").lower()
+    if not tag:
+        return policy.languages.default
+    return "zh_Hans" if tag.split("-")[0].split("_")[0] == "zh" else "en"
+
+
+def meet(session: Session, *, person_id: int, language_code: str | None, policy: Policy) -> Person:
+    """The row of a person, made at the first meeting, and locked.
+
+    The lock lets one update of a person wait for another: a message and a button press of the same
+    rider may arrive side by side.
+
+    Args:
+        session: the transaction.
+        person_id: Telegram's id.
+        language_code: what Telegram says of their app.
+        policy: names the default language.
+
+    Returns:
+        The person.
+    """
+    person = session.get(Person, person_id, with_for_update=True)
+    language = language_for(language_code, policy=policy)
+    while person is None:
+        number_range = 99 if session.scalar(select(func.count(Person.id))) < 1000 else 99_999  # type: ignore[operator]
+        insert_new(
+            session,
+            model=Person,
+            values={
+                "id": person_id,
+                "language": language,
+                "language_chosen": False,
+                "bird": random.randrange(BIRDS),
+                "bird_number": random.randint(1, number_range),
+                "created_at": clock.now(),
+            },
+        )
+        # The pseudonym may have been taken: then there is still nobody, and another one is drawn.
+        person = session.get(Person, person_id, with_for_update=True)
+    if not person.language_chosen and language_code and person.language != language:
+        person.language = language
+    return person
+
+
+def choose_language(session: Session, *, person: Person, language: Language) -> None:
+    """Keep to a language from now on, whatever the app says."""
+    person.language = language
+    person.language_chosen = True
+    session.flush()
+
+
+def unreachable(session: Session, *, person_id: int) -> None:
+    """The person blocks the bot, or is gone. Points and reports stay as they are."""
+    session.execute(
+        update(Person)
+        .where(Person.id == person_id, Person.unreachable_since.is_(None))
+        .values(unreachable_since=clock.now())
+    )
+
+
+def reachable(session: Session, *, person_id: int) -> None:
+    """The person can be written to again."""
+    session.execute(update(Person).where(Person.id == person_id).values(unreachable_since=None))
+
+
+def is_admin(session: Session, *, person_id: int) -> bool:
+    """Whether the person may set things up."""
+    return session.get(Role, (person_id, ADMIN)) is not None
+
+
+def require_admin(session: Session, *, person_id: int) -> None:
+    """Stop anybody else.
+
+    Raises:
+        NotForYou: the person is no admin.
+    """
+    if not is_admin(session, person_id=person_id):
+        raise NotForYou
+
+
+def admins(session: Session) -> list[int]:
+    """The ids of all admins."""
+    return list(session.scalars(select(Role.person_id).where(Role.role == ADMIN)))
+
+
+def make_admin(session: Session, *, person_id: int, policy: Policy) -> None:
+    """Give somebody the power to set things up; they may never have written yet."""
+    meet(session, person_id=person_id, language_code=None, policy=policy)
+    insert_new(
+        session,
+        model=Role,
+        values={"person_id": person_id, "role": ADMIN, "granted_at": clock.now()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A one-time code, as it is read out: three groups of four characters."""
+
+    text: str
+
+
+def new_setup_code(session: Session) -> Code | None:
+    """A fresh one-time code for the first admin; the one before it stops working.
+
+    Returns:
+        The code, of 60 random bits; None if there is an admin already.
+    """
+    if admins(session):
+        return None
+    raw = "".join(secrets.choice(_ALPHABET) for _ in range(12))
+    row = session.get(SetupCode, 1)
+    if row is None:
+        row = SetupCode(id=1)
+        session.add(row)
+    row.code_hash, row.created_at, row.wrong_tries = _hashed(raw), clock.now(), 0
+    session.flush()
+    return Code(text="-".join((raw[:4], raw[4:8], raw[8:])))
+
+
+def claim_setup_code(session: Session, *, person: Person, text: str) -> None:
+    """Become the first admin with the one-time code.
+
+    Args:
+        session: the transaction.
+        person: who sent it.
+        text: what they sent; case, spaces and dashes do not count.
+
+    Raises:
+        WrongSetupCode: it is another code, none is open, or it was guessed at too often.
+    """
+    row = session.get(SetupCode, 1, with_for_update=True)
+    if row is None or row.wrong_tries >= SETUP_TRIES or admins(session):
+        raise WrongSetupCode
+    plain = text.upper().replace("-", "").replace(" ", "").strip()
+    if not secrets.compare_digest(_hashed(plain), row.code_hash):
+        row.wrong_tries += 1
+        raise WrongSetupCode
+    session.delete(row)
+    session.add(Role(person_id=person.id, role=ADMIN, granted_at=clock.now()))
+    session.flush()
+
+
+def _hashed(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def find(session: Session, *, person_id: int) -> Person | None:
+    """The row of a person; None if they never wrote to us."""
+    return session.get(Person, person_id)

@@ -1,0 +1,153 @@
+"""The pictures people send: noted at once, fetched later, and what the fetching found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import DraftPhoto, Photo, ReportPhoto
+from models.errands import ErrandKind
+from models.photos import PhotoState
+from services import errands
+
+# What Telegram lets a bot download.
+MAX_BYTES = 20 * 1024 * 1024
+
+
+class Refused(StrEnum):
+    """Why a file is no picture we can use."""
+
+    NOT_A_PICTURE = "not_a_picture"
+    TOO_LARGE = "too_large"
+    BROKEN = "broken"
+    UNREACHABLE = "unreachable"
+
+
+class ExifFault(StrEnum):
+    """Why the place in a file is not used."""
+
+    UNREADABLE = "unreadable"
+    OUTSIDE = "outside"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A picture as it came in an update.
+
+    Attributes:
+        file_id: how to fetch it.
+        file_unique_id: the same for the same file, whoever sends it.
+        as_file: it came uncompressed, with its EXIF.
+        forwarded: it was somebody else's message.
+        sent_at: when it was sent.
+    """
+
+    file_id: str
+    file_unique_id: str
+    as_file: bool
+    forwarded: bool
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What fetching a picture found.
+
+    Attributes:
+        sha256: of the original's bytes, in hex; its address in the photo store.
+        dhash: the 64-bit perceptual hash, as a signed number.
+        width: in pixels, upright.
+        height: in pixels, upright.
+        size: in bytes.
+        taken_at: what the camera says, where the file says in which zone.
+        place: latitude and longitude the camera wrote, if usable.
+        exif_fault: why there is no place although the file tried to give one.
+    """
+
+    sha256: str
+    dhash: int
+    width: int
+    height: int
+    size: int
+    taken_at: datetime | None
+    place: tuple[float, float] | None
+    exif_fault: ExifFault | None
+
+
+def note(session: Session, *, owner_id: int, sent: Sent) -> Photo:
+    """Write a picture down and ask for its bytes.
+
+    Args:
+        session: the transaction.
+        owner_id: who sent it.
+        sent: what the update says of it.
+
+    Returns:
+        Its row.
+    """
+    photo = Photo(
+        owner_id=owner_id,
+        file_id=sent.file_id,
+        file_unique_id=sent.file_unique_id,
+        as_file=sent.as_file,
+        forwarded=sent.forwarded,
+        sent_at=sent.sent_at,
+        state=PhotoState.WAITING,
+    )
+    session.add(photo)
+    session.flush()
+    errands.ask(
+        session,
+        kind=ErrandKind.PHOTO,
+        payload={"photo_id": photo.id, "file_id": photo.file_id, "as_file": photo.as_file},
+    )
+    return photo
+
+
+def stored(session: Session, *, photo: Photo, found: Found) -> None:
+    """Take in what was found; the bytes are in the store already."""
+    photo.state = PhotoState.STORED
+    photo.sha256, photo.dhash = found.sha256, found.dhash
+    photo.width, photo.height, photo.size = found.width, found.height, found.size
+    photo.taken_at = found.taken_at
+    if found.place:
+        photo.exif_latitude, photo.exif_longitude = found.place
+    photo.exif_fault = found.exif_fault
+    session.flush()
+
+
+def refuse(session: Session, *, photo: Photo, why: Refused) -> None:
+    """The file is no picture we can use; a draft forgets it."""
+    photo.state = PhotoState.REFUSED
+    photo.refusal = why
+    for row in session.scalars(select(DraftPhoto).where(DraftPhoto.photo_id == photo.id)):
+        session.delete(row)
+    session.flush()
+
+
+def get(session: Session, *, photo_id: int) -> Photo | None:
+    """A picture by its row's id."""
+    return session.get(Photo, photo_id)
+
+
+def of_report(session: Session, *, report_id: int) -> Sequence[Photo]:
+    """The pictures of a report that can be shown or still may be, in order."""
+    return session.scalars(
+        select(Photo)
+        .join(ReportPhoto, ReportPhoto.photo_id == Photo.id)
+        .where(ReportPhoto.report_id == report_id, Photo.state != PhotoState.REFUSED)
+        .order_by(ReportPhoto.position)
+    ).all()
+
+
+def report_of(session: Session, *, photo_id: int) -> int | None:
+    """The report a picture belongs to, if it does."""
+    return session.scalar(select(ReportPhoto.report_id).where(ReportPhoto.photo_id == photo_id))
+
+
+def draft_of(session: Session, *, photo_id: int) -> int | None:
+    """The draft a picture belongs to, if it does."""
+    return session.scalar(select(DraftPhoto.draft_id).where(DraftPhoto.photo_id == photo_id))

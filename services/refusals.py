@@ -1,0 +1,86 @@
+"""What the domain refuses, each a thing a rider or a reviewer would understand.
+
+A service raises before it writes, so a refusal leaves nothing half done. The words are found once,
+in handlers/errors.py.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.districts import District
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error
+    """The wish cannot be granted; nothing was changed."""
+
+
+@dataclass(eq=False)
+class OutsideDistricts(Refusal):
+    """The place lies outside every district.
+
+    Attributes:
+        nearest: the nearest district.
+        distance_m: how far away it is, in metres.
+        draft_kept: there is a draft, and it is as it was.
+    """
+
+    nearest: District
+    distance_m: float
+    draft_kept: bool = True
+
+
+@dataclass(eq=False)
+class TooManyToday(Refusal):
+    """The rider's reports of the day are used up.
+
+    Attributes:
+        limit: how many there are a day.
+        again_at: when it goes on.
+    """
+
+    limit: int
+    again_at: datetime
+
+
+@dataclass(eq=False)
+class TooManyPhotos(Refusal):
+    """A report takes no more photos; `limit` is how many it takes."""
+
+    limit: int
+
+
+class SamePhoto(Refusal):
+    """That photo is in the report already."""
+
+
+class OutOfDate(Refusal):
+    """The button belongs to something that has moved on."""
+
+
+class NotForYou(Refusal):
+    """The one who asks has not the power for it."""
+
+
+class OwnReport(Refusal):
+    """Nobody decides on a report of their own, or one they joined."""
+
+
+@dataclass(eq=False)
+class AlreadyDecided(Refusal):
+    """Somebody was faster.
+
+    Attributes:
+        state: what became of the report.
+        by: the name of who decided, as colleagues know them; None: nobody in the desk.
+    """
+
+    state: str
+    by: str | None
+
+
+class UnknownCode(Refusal):
+    """A category or reason that does not exist (any more)."""
+
+
+class WrongSetupCode(Refusal):
+    """It looks like the one-time code of the first admin, and is not."""

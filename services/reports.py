@@ -1,0 +1,475 @@
+"""Reports: submitted, joined, added to, withdrawn, and found again by number, rider or place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models import Draft, DraftPhoto, Joiner, Person, Photo, Report, ReportPhoto, clock
+from models.photos import PhotoState
+from models.policy import Policy
+from models.workflow import OPEN_STATES, UNDECIDED_STATES, Actor, State
+from services import photos, places, workflow
+from services.districts import Districts
+from services.refusals import (
+    AlreadyDecided,
+    NotForYou,
+    OutOfDate,
+    SamePhoto,
+    TooManyPhotos,
+    TooManyToday,
+)
+from services.upserts import insert_new
+
+# Within this a report is told by the name of a place near it.
+NEAR_PLACE_M = 400.0
+# A rider's reports on one page.
+PAGE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A report near a point.
+
+    Attributes:
+        report_id: its number.
+        distance_m: how far, in metres.
+    """
+
+    report_id: int
+    distance_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What became of a rider's reports so far: approved, out of decided."""
+
+    approved: int
+    decided: int
+
+
+def submit(
+    session: Session, *, draft: Draft, person: Person, policy: Policy, districts: Districts
+) -> Report:
+    """Make a report of a complete draft; the draft is gone afterwards.
+
+    Args:
+        session: the transaction; the rider's row is locked in it.
+        draft: with photo, place and category.
+        person: the rider.
+        policy: categories and the limit a day.
+        districts: gives the place its name.
+
+    Returns:
+        The report, submitted.
+
+    Raises:
+        TooManyToday: the rider has had as many as there are in a day; the draft is kept.
+        OutOfDate: the draft is not complete.
+    """
+    category = policy.category(draft.category or "")
+    if category is None or draft.latitude is None or draft.longitude is None:
+        raise OutOfDate
+    _check_daily_limit(session, person_id=person.id, policy=policy)
+    named = districts.near_place(draft.latitude, draft.longitude, NEAR_PLACE_M)
+    report = Report(
+        reporter_id=person.id,
+        state=State.SUBMITTED,
+        revision=0,
+        category=category.code,
+        category_name_zh=category.name.zh,
+        category_name_en=category.name.en,
+        category_emoji=category.emoji,
+        danger=category.danger,
+        deadline_hours=category.deadline_hours,
+        latitude=draft.latitude,
+        longitude=draft.longitude,
+        accuracy_m=draft.accuracy_m,
+        place_source=draft.place_source,
+        cell=places.cell_of(draft.latitude, draft.longitude),
+        district=draft.district,
+        place_name_zh=named[0].name_zh if named else "",
+        place_name_en=named[0].name_en if named else "",
+        note=draft.note,
+        note_message_id=draft.note_message_id,
+        voice_file_id=draft.voice_file_id,
+        media_group_id=draft.media_group_id,
+        created_at=clock.now(),
+    )
+    session.add(report)
+    session.flush()
+    rows = session.scalars(
+        select(DraftPhoto).where(DraftPhoto.draft_id == draft.id).order_by(DraftPhoto.position)
+    ).all()
+    for position, row in enumerate(rows):
+        session.add(ReportPhoto(report_id=report.id, photo_id=row.photo_id, position=position))
+        session.delete(row)
+    workflow.begin(session, report=report)
+    session.flush()
+    session.delete(draft)
+    session.flush()
+    return report
+
+
+def _check_daily_limit(session: Session, *, person_id: int, policy: Policy) -> None:
+    local = clock.now().astimezone(policy.zone)
+    midnight = datetime.combine(local.date(), time(), tzinfo=policy.zone)
+    today = session.scalar(
+        select(func.count(Report.id)).where(
+            Report.reporter_id == person_id, Report.created_at >= midnight
+        )
+    )
+    if (today or 0) >= policy.limits.reports_per_day:
+        tomorrow = datetime.combine(local.date() + timedelta(days=1), time(), tzinfo=policy.zone)
+        raise TooManyToday(limit=policy.limits.reports_per_day, again_at=tomorrow)
+
+
+def get(session: Session, *, report_id: int) -> Report | None:
+    """A report by its number."""
+    return session.get(Report, report_id)
+
+
+def of_reporter(session: Session, *, report_id: int, person_id: int) -> Report:
+    """A report of this very rider.
+
+    Raises:
+        NotForYou: it is somebody else's, or there is none of that number.
+    """
+    report = session.get(Report, report_id)
+    if report is None or report.reporter_id != person_id:
+        raise NotForYou
+    return report
+
+
+def nearby(
+    session: Session,
+    *,
+    latitude: float,
+    longitude: float,
+    category: str,
+    radius_m: float,
+    since: datetime,
+) -> list[Near]:
+    """Open reports of a category around a point, the nearest first.
+
+    Args:
+        session: the transaction.
+        latitude: degrees, WGS-84.
+        longitude: degrees, WGS-84.
+        category: its code.
+        radius_m: how far around, in metres.
+        since: older reports do not count.
+
+    Returns:
+        Those within the radius.
+    """
+    rows = session.execute(
+        select(Report.id, Report.latitude, Report.longitude, Report.state).where(
+            Report.cell.in_(places.cells_around(latitude, longitude, radius_m)),
+            Report.category == category,
+            Report.created_at >= since,
+        )
+    )
+    found = [
+        Near(report_id, places.distance_m((latitude, longitude), (lat, lon)))
+        for report_id, lat, lon, state in rows
+        if state in OPEN_STATES
+    ]
+    return sorted(
+        (near for near in found if near.distance_m <= radius_m), key=lambda near: near.distance_m
+    )
+
+
+def same_nearby(session: Session, *, draft: Draft, policy: Policy) -> Near | None:
+    """The open report a draft may be about, if there is one near enough."""
+    if draft.latitude is None or draft.longitude is None or draft.category is None:
+        return None
+    if policy.limits.nearby_m == 0:
+        return None
+    found = nearby(
+        session,
+        latitude=draft.latitude,
+        longitude=draft.longitude,
+        category=draft.category,
+        radius_m=policy.limits.nearby_m,
+        since=clock.now() - timedelta(days=policy.limits.nearby_days),
+    )
+    return found[0] if found else None
+
+
+def categories_around(session: Session, *, latitude: float, longitude: float) -> list[str]:
+    """What is reported around here, the most frequent first: the likeliest buttons.
+
+    Args:
+        session: the transaction.
+        latitude: degrees, WGS-84.
+        longitude: degrees, WGS-84.
+
+    Returns:
+        Codes of categories of the last 90 days within some 100 m.
+    """
+    rows = session.execute(
+        select(Report.category, func.count(Report.id))
+        .where(
+            Report.cell.in_(places.cells_around(latitude, longitude, 100.0)),
+            Report.created_at >= clock.now() - timedelta(days=90),
+        )
+        .group_by(Report.category)
+    )
+    return [code for code, _ in sorted(rows, key=lambda row: (-row[1], row[0]))]
+
+
+def join(session: Session, *, report: Report, person: Person) -> bool:
+    """Follow a report of the same hazard instead of making a second one.
+
+    Args:
+        session: the transaction.
+        report: of somebody else.
+        person: who saw it too.
+
+    Returns:
+        False if they follow it already, or it is their own.
+
+    Raises:
+        AlreadyDecided: it is no longer open.
+    """
+    if report.state not in OPEN_STATES:
+        raise AlreadyDecided(state=report.state, by=report.decided_by_name)
+    if report.reporter_id == person.id:
+        return False
+    values = {"report_id": report.id, "person_id": person.id, "joined_at": clock.now()}
+    if not insert_new(session, model=Joiner, values=values):
+        return False
+    workflow.record(session, report=report, kind="joined", actor=Actor.RIDER, actor_id=person.id)
+    return True
+
+
+def joiners(session: Session, *, report_id: int) -> Sequence[int]:
+    """The ids of those who joined a report, in the order they came."""
+    return session.scalars(
+        select(Joiner.person_id).where(Joiner.report_id == report_id).order_by(Joiner.id)
+    ).all()
+
+
+def require_undecided(report: Report) -> None:
+    """Stop what may only be done to a report before its decision.
+
+    Raises:
+        AlreadyDecided: it is decided or withdrawn.
+    """
+    if report.state not in UNDECIDED_STATES:
+        raise AlreadyDecided(state=report.state, by=report.decided_by_name)
+
+
+def add_note(
+    session: Session, *, report: Report, text: str, message_id: int | None, policy: Policy
+) -> bool:
+    """Add words to a report that is still undecided.
+
+    Returns:
+        False if they had to be cut.
+
+    Raises:
+        AlreadyDecided: it is too late.
+    """
+    require_undecided(report)
+    note = f"{report.note}\n{text.strip()}" if report.note else text.strip()
+    report.note = note[: policy.limits.note_characters]
+    report.note_message_id = message_id
+    report.revision += 1
+    workflow.record(
+        session, report=report, kind="note_added", actor=Actor.RIDER, actor_id=report.reporter_id
+    )
+    session.flush()
+    return len(note) <= policy.limits.note_characters
+
+
+def edit_note(
+    session: Session, *, person_id: int, message_id: int, text: str, policy: Policy
+) -> Report | None:
+    """Follow the edit of a message a note came from, while the report is undecided.
+
+    Returns:
+        The report whose note changed; None if there is none to change.
+    """
+    report = session.scalar(
+        select(Report)
+        .where(
+            Report.reporter_id == person_id,
+            Report.note_message_id == message_id,
+            Report.state.in_(UNDECIDED_STATES),
+        )
+        .order_by(Report.id.desc())
+    )
+    if report is None:
+        return None
+    report.note = text.strip()[: policy.limits.note_characters]
+    report.revision += 1
+    workflow.record(
+        session, report=report, kind="note_edited", actor=Actor.RIDER, actor_id=person_id
+    )
+    session.flush()
+    return report
+
+
+def add_voice(session: Session, *, report: Report, file_id: str) -> None:
+    """Keep a voice note for the reviewer of an undecided report.
+
+    Raises:
+        AlreadyDecided: it is too late.
+    """
+    require_undecided(report)
+    report.voice_file_id = file_id
+    report.revision += 1
+    workflow.record(
+        session, report=report, kind="voice_added", actor=Actor.RIDER, actor_id=report.reporter_id
+    )
+    session.flush()
+
+
+def add_photo(session: Session, *, report: Report, sent: photos.Sent, policy: Policy) -> Photo:
+    """Add a photo to a report that is still undecided.
+
+    Raises:
+        AlreadyDecided: it is too late.
+        SamePhoto: it is in there already.
+        TooManyPhotos: there is no room for another.
+    """
+    require_undecided(report)
+    there = session.execute(
+        select(Photo.file_unique_id, Photo.state, ReportPhoto.position)
+        .join(ReportPhoto, ReportPhoto.photo_id == Photo.id)
+        .where(ReportPhoto.report_id == report.id)
+    ).all()
+    if any(row.file_unique_id == sent.file_unique_id for row in there):
+        raise SamePhoto
+    if sum(row.state != PhotoState.REFUSED for row in there) >= policy.limits.photos_per_report:
+        raise TooManyPhotos(limit=policy.limits.photos_per_report)
+    photo = photos.note(session, owner_id=report.reporter_id, sent=sent)
+    position = 1 + max((row.position for row in there), default=-1)
+    session.add(ReportPhoto(report_id=report.id, photo_id=photo.id, position=position))
+    report.revision += 1
+    workflow.record(
+        session, report=report, kind="photo_added", actor=Actor.RIDER, actor_id=report.reporter_id
+    )
+    session.flush()
+    return photo
+
+
+def withdraw(session: Session, *, report: Report) -> None:
+    """Take a report back while it is undecided.
+
+    Raises:
+        AlreadyDecided: it is too late.
+    """
+    workflow.move(
+        session,
+        report=report,
+        transition="withdrawn",
+        actor=Actor.RIDER,
+        actor_id=report.reporter_id,
+        decided_at=clock.now(),
+    )
+
+
+def page_of(session: Session, *, person_id: int, page: int) -> tuple[Sequence[Report], int]:
+    """A page of the reports somebody made or joined, newest first.
+
+    Args:
+        session: the transaction.
+        person_id: whose.
+        page: from 0 on; a page too far gives the last.
+
+    Returns:
+        The reports, and how many pages there are.
+    """
+    joined = select(Joiner.report_id).where(Joiner.person_id == person_id)
+    wanted = (Report.reporter_id == person_id) | Report.id.in_(joined)
+    count = session.scalar(select(func.count(Report.id)).where(wanted)) or 0
+    pages = max(1, -(-count // PAGE))
+    rows = session.scalars(
+        select(Report)
+        .where(wanted)
+        .order_by(Report.id.desc())
+        .offset(min(max(page, 0), pages - 1) * PAGE)
+        .limit(PAGE)
+    ).all()
+    return rows, pages
+
+
+def visible_to(session: Session, *, report_id: int, person_id: int) -> Report:
+    """A report somebody made or joined.
+
+    Raises:
+        NotForYou: they did neither.
+    """
+    report = session.get(Report, report_id)
+    if report is None:
+        raise NotForYou
+    if report.reporter_id != person_id and person_id not in joiners(session, report_id=report_id):
+        raise NotForYou
+    return report
+
+
+def neighbour_of(
+    session: Session, *, report: Report, policy: Policy
+) -> tuple[Report, float] | None:
+    """Another open report of the same kind near a report, for its reviewer to see.
+
+    Returns:
+        The nearest, and its distance in metres; None if there is none.
+    """
+    radius_m = max(policy.limits.nearby_m, 30.0)
+    for near in nearby(
+        session,
+        latitude=report.latitude,
+        longitude=report.longitude,
+        category=report.category,
+        radius_m=radius_m,
+        since=clock.now() - timedelta(days=policy.limits.nearby_days),
+    ):
+        if near.report_id != report.id:
+            other = session.get(Report, near.report_id)
+            assert other is not None
+            return other, near.distance_m
+    return None
+
+
+def photo_total(session: Session, *, report_id: int) -> int:
+    """How many photos a report was sent with, shown or not."""
+    counted = session.scalar(
+        select(func.count()).select_from(ReportPhoto).where(ReportPhoto.report_id == report_id)
+    )
+    return counted or 0
+
+
+def album_of(session: Session, *, person_id: int, media_group_id: str) -> Report | None:
+    """The undecided report an album went into, if its parts are still arriving."""
+    return session.scalar(
+        select(Report)
+        .where(
+            Report.reporter_id == person_id,
+            Report.media_group_id == media_group_id,
+            Report.state.in_(UNDECIDED_STATES),
+        )
+        .order_by(Report.id.desc())
+        .limit(1)
+    )
+
+
+def record_of(session: Session, *, person_id: int) -> Record:
+    """What became of a rider's reports so far."""
+    rows = dict(
+        session.execute(
+            select(Report.state, func.count(Report.id))
+            .where(
+                Report.reporter_id == person_id,
+                Report.state.in_((State.APPROVED, State.REJECTED)),
+            )
+            .group_by(Report.state)
+        ).tuples()
+    )
+    approved = rows.get(State.APPROVED, 0)
+    return Record(approved=approved, decided=approved + rows.get(State.REJECTED, 0))
