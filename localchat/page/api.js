@@ -71,13 +71,17 @@ export function sendFiles(me, chat, kind, files, with_ = {}) {
   return call("POST", `${ofChat(me, chat)}/messages`, form);
 }
 
-export const edit = (me, chat, id, content) => call("PATCH", `${ofChat(me, chat)}/messages/${id}`, content);
-export const press = (me, chat, id, data) => call("POST", `${ofChat(me, chat)}/messages/${id}/press`, { data });
-export const react = (me, chat, id, emoji) => call("POST", `${ofChat(me, chat)}/messages/${id}/react`, { emoji });
+export const edit = (me, chat, id, content) =>
+  call("PATCH", `${ofChat(me, chat)}/messages/${id}`, content);
+export const press = (me, chat, id, data) =>
+  call("POST", `${ofChat(me, chat)}/messages/${id}/press`, { data });
+export const react = (me, chat, id, emoji) =>
+  call("POST", `${ofChat(me, chat)}/messages/${id}/react`, { emoji });
 export const read = (me, chat) => call("POST", `${ofChat(me, chat)}/read`, {});
 export const block = (me, blocked) => call("POST", `${ofPerson(me)}/block`, { blocked });
 export const makeGroup = (me, title) => call("POST", `${ofPerson(me)}/groups`, { title });
-export const members = (me, chat, change) => call("POST", `${ofPerson(me)}/groups/${chat}/members`, change);
+export const members = (me, chat, change) =>
+  call("POST", `${ofPerson(me)}/groups/${chat}/members`, change);
 export const upgrade = (me, chat) => call("POST", `${ofPerson(me)}/groups/${chat}/upgrade`, {});
 
 const FIRST_RETRY_MS = 400;

@@ -30,7 +30,10 @@ let gathering = null;
 
 /** @returns {{me: number|null, chat: number|null}} what the address says */
 function route() {
-  const [me, chat] = location.hash.replace(/^#\/?/, "").split("/").map((part) => (part === "" ? NaN : Number(part)));
+  const [me, chat] = location.hash
+    .replace(/^#\/?/, "")
+    .split("/")
+    .map((part) => (part === "" ? NaN : Number(part)));
   return { me: Number.isFinite(me) ? me : null, chat: Number.isFinite(chat) ? chat : null };
 }
 
@@ -41,7 +44,8 @@ function go(me, chat = null) {
 const person = () => state.world.people.find(({ id }) => id === state.me);
 
 function complain(error) {
-  if (error instanceof api.Refused || error instanceof api.Unreachable) toast(t("refused", { reason: error.message }));
+  if (error instanceof api.Refused || error instanceof api.Unreachable)
+    toast(t("refused", { reason: error.message }));
   else throw error;
 }
 
@@ -132,8 +136,13 @@ function refresh() {
 }
 
 function receive(event) {
-  if (state.open && (event.chat_id === state.open.id || event.type === "callback_answer")) state.open.receive(event);
-  if (event.type === "message" && event.message?.migrate_to_chat_id && state.open?.id === event.chat_id) {
+  if (state.open && (event.chat_id === state.open.id || event.type === "callback_answer"))
+    state.open.receive(event);
+  if (
+    event.type === "message" &&
+    event.message?.migrate_to_chat_id &&
+    state.open?.id === event.chat_id
+  ) {
     go(state.me, event.message.migrate_to_chat_id);
   }
   if (event.type !== "chat_action" && event.type !== "callback_answer") refresh();
@@ -149,7 +158,11 @@ function openChat(id) {
   if (state.open?.id === id) return;
   const item = state.chats.find(({ chat }) => chat.id === id);
   if (!item) {
-    if (state.chats.length > 0) readChats().then(() => state.chats.some(({ chat }) => chat.id === id) && openChat(id), complain);
+    if (state.chats.length > 0)
+      readChats().then(
+        () => state.chats.some(({ chat }) => chat.id === id) && openChat(id),
+        complain,
+      );
     return;
   }
   state.open = new Conversation(pageFor(), item);
@@ -188,7 +201,11 @@ function deepLink(address, askOnly = false) {
     return false;
   }
   const name = state.world.bot.username?.toLowerCase();
-  if (!["t.me", "telegram.me"].includes(url.hostname) || url.pathname.slice(1).toLowerCase() !== name) return false;
+  if (
+    !["t.me", "telegram.me"].includes(url.hostname) ||
+    url.pathname.slice(1).toLowerCase() !== name
+  )
+    return false;
   if (askOnly) return true;
   const chat = state.chats.find((item) => item.chat.type === "private")?.chat.id;
   const payload = url.searchParams.get("start");
@@ -208,8 +225,11 @@ function chatMenu(item, at) {
     openMenu(at, items);
     return;
   }
-  const items = [{ label: t("members"), act: () => manageMembers(item.chat, state.world, me, complain) }];
-  if (item.chat.type === "group") items.push({ label: t("upgrade"), act: run(() => api.upgrade(me, item.chat.id)) });
+  const items = [
+    { label: t("members"), act: () => manageMembers(item.chat, state.world, me, complain) },
+  ];
+  if (item.chat.type === "group")
+    items.push({ label: t("upgrade"), act: run(() => api.upgrade(me, item.chat.id)) });
   openMenu(at, items);
 }
 
@@ -230,13 +250,24 @@ function switchLanguage() {
 function languageButton() {
   return el(
     "button",
-    { type: "button", class: "language", title: t("languageHint"), "aria-label": t("languageHint"), "data-testid": "language", on: { click: switchLanguage } },
+    {
+      type: "button",
+      class: "language",
+      title: t("languageHint"),
+      "aria-label": t("languageHint"),
+      "data-testid": "language",
+      on: { click: switchLanguage },
+    },
     t("language"),
   );
 }
 
 function notice() {
-  return el("p", { class: "notice", "data-testid": "notice" }, pick(state.world.notice) || t("notice"));
+  return el(
+    "p",
+    { class: "notice", "data-testid": "notice" },
+    pick(state.world.notice) || t("notice"),
+  );
 }
 
 function drawWelcome() {
@@ -272,7 +303,9 @@ function draw() {
     ),
     el("div", { class: "pane" }),
   );
-  root.querySelector('.person[aria-pressed="true"]')?.scrollIntoView({ block: "nearest", inline: "center" });
+  root
+    .querySelector('.person[aria-pressed="true"]')
+    ?.scrollIntoView({ block: "nearest", inline: "center" });
   showOnline();
   drawList();
   drawPane();
@@ -301,7 +334,9 @@ function showOnline() {
 function drawList() {
   const nav = root.querySelector(".chats");
   if (!nav) return;
-  const focused = nav.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
+  const focused = nav.contains(document.activeElement)
+    ? document.activeElement.dataset.testid
+    : null;
   nav.replaceChildren(
     chatList(state.chats, {
       me: state.me,
@@ -317,9 +352,13 @@ function drawList() {
 
 function drawPane() {
   root.classList.toggle("reading", state.open !== null);
-  root.querySelector(".pane")?.replaceChildren(
-    state.open ? state.open.element : el("main", { class: "nothing" }, el("p", {}, t("chooseChat"))),
-  );
+  root
+    .querySelector(".pane")
+    ?.replaceChildren(
+      state.open
+        ? state.open.element
+        : el("main", { class: "nothing" }, el("p", {}, t("chooseChat"))),
+    );
 }
 
 start();

@@ -48,7 +48,13 @@ export class AttachPanel {
     this.asFile = el("input", { type: "checkbox", "data-testid": "sample-as-file" });
     this.element = el(
       "div",
-      { class: "attach-panel", role: "group", "aria-label": t("attach"), hidden: true, "data-testid": "attach-panel" },
+      {
+        class: "attach-panel",
+        role: "group",
+        "aria-label": t("attach"),
+        hidden: true,
+        "data-testid": "attach-panel",
+      },
       el(
         "div",
         { class: "attach-kinds" },
@@ -58,8 +64,8 @@ export class AttachPanel {
         this.#kind("voice", "voice", "attachVoice", "attach-voice"),
       ),
       el("p", { class: "samples-title" }, t("samples")),
-      this.pictures,
       el("label", { class: "check" }, this.asFile, t("asFile")),
+      this.pictures,
     );
   }
 
@@ -89,7 +95,12 @@ export class AttachPanel {
     };
     return el(
       "button",
-      { type: "button", class: `attach-kind kind-${name}`, "data-testid": testid, on: { click: run } },
+      {
+        type: "button",
+        class: `attach-kind kind-${name}`,
+        "data-testid": testid,
+        on: { click: run },
+      },
       el("span", { class: "kind-icon" }, icon(look)),
       t(label),
     );

@@ -27,7 +27,10 @@ export function chatList(items, look) {
 function entry({ chat, last, unread }, { me, bot, open, choose }) {
   const face = faceOf(chat, bot);
   const own = last?.from?.id === me;
-  const speaker = last && chat.type !== "private" && !last.new_chat_members ? `${own ? t("you") : last.from?.first_name}: ` : "";
+  const speaker =
+    last && chat.type !== "private" && !last.new_chat_members
+      ? `${own ? t("you") : last.from?.first_name}: `
+      : "";
   return el(
     "button",
     {
@@ -51,7 +54,16 @@ function entry({ chat, last, unread }, { me, bot, open, choose }) {
         "span",
         { class: "chat-entry-line" },
         el("span", { class: "chat-entry-last" }, last ? speaker + summary(last) : "…"),
-        unread > 0 && el("span", { class: "badge", "data-testid": `unread-${chat.id}`, "aria-label": t("unread", { n: unread }) }, String(unread)),
+        unread > 0 &&
+          el(
+            "span",
+            {
+              class: "badge",
+              "data-testid": `unread-${chat.id}`,
+              "aria-label": t("unread", { n: unread }),
+            },
+            String(unread),
+          ),
       ),
     ),
   );

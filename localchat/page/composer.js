@@ -51,20 +51,32 @@ export class Composer {
       on: { input: () => this.#typed(), keydown: (event) => this.#keys(event) },
     });
     this.input.value = sessionStorage.getItem(this.#draftKey) ?? "";
-    this.photoInput = this.#fileInput("photo-input", "image/*", (files) => this.add(files, "photo"));
+    this.photoInput = this.#fileInput("photo-input", "image/*", (files) =>
+      this.add(files, "photo"),
+    );
     this.fileInput = this.#fileInput("file-input", null, (files) => this.add(files, "document"));
     this.attach = new AttachPanel({
       photo: () => this.photoInput.click(),
       file: () => this.fileInput.click(),
       location: () => this.#pickPlace(false),
-      voice: () => this.#attempt(() => api.sendFiles(page.me, chat.id, "voice", [voiceNote()], this.#context())),
+      voice: () =>
+        this.#attempt(() =>
+          api.sendFiles(page.me, chat.id, "voice", [voiceNote()], this.#context()),
+        ),
       sample: (sample, asFile) => this.#sendSample(sample, asFile),
       complain: page.complain,
       closed: () => this.attachButton.setAttribute("aria-expanded", "false"),
     });
     this.menuButton = el(
       "button",
-      { type: "button", class: "menu-button", "aria-label": t("menu"), "data-testid": "menu-button", "aria-expanded": "false", on: { click: () => this.#toggleCommands() } },
+      {
+        type: "button",
+        class: "menu-button",
+        "aria-label": t("menu"),
+        "data-testid": "menu-button",
+        "aria-expanded": "false",
+        on: { click: () => this.#toggleCommands() },
+      },
       icon("menu"),
       el("span", {}, t("menu")),
     );
@@ -78,14 +90,29 @@ export class Composer {
       hidden: true,
       on: { click: () => this.#toggleKeyboard() },
     });
-    this.sendButton = iconButton("send", t("send"), { class: "send", "data-testid": "send", on: { click: () => this.#send() } });
+    this.sendButton = iconButton("send", t("send"), {
+      class: "send",
+      "data-testid": "send",
+      on: { click: () => this.#send() },
+    });
     this.bar = el("div", { class: "bar", hidden: true });
     this.trayBox = el("div", { class: "tray", hidden: true, "data-testid": "tray" });
-    this.commands = el("div", { class: "commands", role: "listbox", "aria-label": t("commands"), hidden: true, "data-testid": "commands" });
+    this.commands = el("div", {
+      class: "commands",
+      role: "listbox",
+      "aria-label": t("commands"),
+      hidden: true,
+      "data-testid": "commands",
+    });
     this.keyboardBox = el("div", { class: "keyboard-box", hidden: true });
     this.startButton = el(
       "button",
-      { type: "button", class: "primary start", "data-testid": "start-button", on: { click: () => this.sendText("/start") } },
+      {
+        type: "button",
+        class: "primary start",
+        "data-testid": "start-button",
+        on: { click: () => this.sendText("/start") },
+      },
       t("start"),
     );
     this.line = el(
@@ -161,7 +188,11 @@ export class Composer {
   add(files, kind) {
     for (const file of files) {
       const as = kind ?? (file.type.startsWith("image/") ? "photo" : "document");
-      this.#tray.push({ file, as, url: file.type.startsWith("image/") ? URL.createObjectURL(file) : null });
+      this.#tray.push({
+        file,
+        as,
+        url: file.type.startsWith("image/") ? URL.createObjectURL(file) : null,
+      });
     }
     this.#closePanels();
     this.#showTray();
@@ -183,7 +214,8 @@ export class Composer {
     if (changed) {
       this.#keyboardOpen = !(standing?.markup.one_time_keyboard && this.#used(standing.message));
       if (forced) this.#reply = null;
-      if (standing?.markup.force_reply && !this.#answered(standing.message)) this.#reply = standing.message;
+      if (standing?.markup.force_reply && !this.#answered(standing.message))
+        this.#reply = standing.message;
       this.#showBar();
     }
     this.input.placeholder = standing?.markup.input_field_placeholder ?? t("message");
@@ -192,11 +224,16 @@ export class Composer {
 
   /** Did this person say anything after a message? Then its force_reply or one-time keyboard was used. */
   #answered(message) {
-    return this.#chat.messages.some(({ message_id: id, from }) => id > message.message_id && from?.id === this.#page.me);
+    return this.#chat.messages.some(
+      ({ message_id: id, from }) => id > message.message_id && from?.id === this.#page.me,
+    );
   }
 
   #used(message) {
-    return sessionStorage.getItem(`used ${this.#page.me} ${this.#chat.id}`) === String(message.message_id);
+    return (
+      sessionStorage.getItem(`used ${this.#page.me} ${this.#chat.id}`) ===
+      String(message.message_id)
+    );
   }
 
   #showKeyboard() {
@@ -204,7 +241,9 @@ export class Composer {
     const rows = Boolean(markup?.keyboard);
     this.keyboardButton.hidden = !rows;
     this.keyboardBox.hidden = !rows || !this.#keyboardOpen;
-    this.keyboardBox.replaceChildren(...(rows ? [replyKeyboard(markup, (button) => this.#pressReply(button))] : []));
+    this.keyboardBox.replaceChildren(
+      ...(rows ? [replyKeyboard(markup, (button) => this.#pressReply(button))] : []),
+    );
     const label = t(this.#keyboardOpen ? "keyboardHide" : "keyboardShow");
     this.keyboardButton.setAttribute("aria-label", label);
     this.keyboardButton.title = label;
@@ -228,14 +267,20 @@ export class Composer {
       this.#pickPlace(true, used);
       return;
     }
-    if (button.request_contact || button.request_poll || button.web_app || button.request_users || button.request_chat) {
+    if (
+      button.request_contact ||
+      button.request_poll ||
+      button.web_app ||
+      button.request_users ||
+      button.request_chat
+    ) {
       toast(t("notHere"));
       return;
     }
     const reply = this.#chat.private ? {} : { reply_to: message.message_id };
-    this.#attempt(() => api.say(this.#page.me, this.#chat.id, { text: button.text, ...reply, ...this.#context() })).then(
-      (sent) => sent && used(),
-    );
+    this.#attempt(() =>
+      api.say(this.#page.me, this.#chat.id, { text: button.text, ...reply, ...this.#context() }),
+    ).then((sent) => sent && used());
   }
 
   #pickPlace(pointOnly, done = () => {}) {
@@ -244,7 +289,9 @@ export class Composer {
       taken,
       pointOnly,
       chosen: async (content) => {
-        const sent = await this.#attempt(() => api.say(this.#page.me, this.#chat.id, { ...content, ...this.#context() }));
+        const sent = await this.#attempt(() =>
+          api.say(this.#page.me, this.#chat.id, { ...content, ...this.#context() }),
+        );
         if (sent) done();
       },
     });
@@ -253,7 +300,13 @@ export class Composer {
   async #sendSample(sample, asFile) {
     this.#closePanels();
     const sent = await this.#attempt(async () =>
-      api.sendFiles(this.#page.me, this.#chat.id, asFile ? "document" : "photo", [await sampleFile(sample)], this.#context()),
+      api.sendFiles(
+        this.#page.me,
+        this.#chat.id,
+        asFile ? "document" : "photo",
+        [await sampleFile(sample)],
+        this.#context(),
+      ),
     );
     if (sent) taken = { latitude: sample.latitude, longitude: sample.longitude };
   }
@@ -324,7 +377,9 @@ export class Composer {
       const batch = this.#tray.slice(0, Math.min(most, other === -1 ? this.#tray.length : other));
       const files = batch.map(({ file }) => file);
       const with_ = { caption: words, ...this.#context() };
-      if (!(await this.#attempt(() => api.sendFiles(this.#page.me, this.#chat.id, as, files, with_)))) {
+      if (
+        !(await this.#attempt(() => api.sendFiles(this.#page.me, this.#chat.id, as, files, with_)))
+      ) {
         if (words !== caption) this.input.value = "";
         return false;
       }
@@ -344,7 +399,13 @@ export class Composer {
         { class: "tray-item" },
         entry.url && entry.as === "photo"
           ? el("img", { src: entry.url, alt: entry.file.name })
-          : el("span", { class: "tray-file" }, icon("file"), el("span", {}, entry.file.name), el("small", {}, fileSize(entry.file.size))),
+          : el(
+              "span",
+              { class: "tray-file" },
+              icon("file"),
+              el("span", {}, entry.file.name),
+              el("small", {}, fileSize(entry.file.size)),
+            ),
         iconButton("close", `${t("remove")}: ${entry.file.name}`, {
           class: "tray-remove",
           on: {
@@ -384,7 +445,11 @@ export class Composer {
       el(
         "div",
         { class: "bar-text" },
-        el("strong", {}, this.#editing ? t("editing") : t("replyingTo", { name: nameOf(message.from) })),
+        el(
+          "strong",
+          {},
+          this.#editing ? t("editing") : t("replyingTo", { name: nameOf(message.from) }),
+        ),
         el("span", {}, summary(message)),
       ),
       iconButton("close", t("cancel"), { on: { click: () => this.#dropBar() } }),
@@ -427,7 +492,9 @@ export class Composer {
       const options = [...this.commands.children];
       const here = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
       const to = (here + (event.key === "ArrowDown" ? 1 : -1) + options.length) % options.length;
-      options.forEach((option, index) => option.setAttribute("aria-selected", String(index === to)));
+      options.forEach((option, index) =>
+        option.setAttribute("aria-selected", String(index === to)),
+      );
       options[to].scrollIntoView({ block: "nearest" });
     }
   }
@@ -453,7 +520,9 @@ export class Composer {
   }
 
   #showCommands(start) {
-    const fitting = (this.#chat.item.commands ?? []).filter(({ command }) => command.startsWith(start.toLowerCase()));
+    const fitting = (this.#chat.item.commands ?? []).filter(({ command }) =>
+      command.startsWith(start.toLowerCase()),
+    );
     if (fitting.length === 0) {
       this.#hideCommands();
       return;

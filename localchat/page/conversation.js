@@ -20,7 +20,11 @@ const NEAR_START_PX = 200;
 const HOLD_MS = 500;
 const TYPING_MS = 5500;
 const JUMP_PAGES = 10;
-const ACTIONS = { upload_photo: "sendingPhoto", upload_document: "sendingFile", find_location: "findingPlace" };
+const ACTIONS = {
+  upload_photo: "sendingPhoto",
+  upload_document: "sendingFile",
+  find_location: "findingPlace",
+};
 
 /**
  * @typedef {Object} Page
@@ -68,8 +72,16 @@ export class Conversation {
       },
     });
     this.log = el("div", { class: "log", on: { scroll: () => this.#scrolled() } }, this.list);
-    this.toEnd = iconButton("down", t("newMessages"), { class: "to-end", hidden: true, on: { click: () => this.#goToEnd(true) } });
-    this.subtitle = el("span", { class: "chat-subtitle", "aria-live": "polite", "data-testid": "chat-status" });
+    this.toEnd = iconButton("down", t("newMessages"), {
+      class: "to-end",
+      hidden: true,
+      on: { click: () => this.#goToEnd(true) },
+    });
+    this.subtitle = el("span", {
+      class: "chat-subtitle",
+      "aria-live": "polite",
+      "data-testid": "chat-status",
+    });
     this.composer = new Composer(page, this);
     this.element = el(
       "main",
@@ -121,7 +133,11 @@ export class Conversation {
   /** The person sees what is here. */
   read() {
     if (document.hidden || !this.#loaded) return;
-    if (this.item.unread > 0) api.read(this.#page.me, this.id).then(() => this.#page.refresh(), () => {});
+    if (this.item.unread > 0)
+      api.read(this.#page.me, this.id).then(
+        () => this.#page.refresh(),
+        () => {},
+      );
   }
 
   /** Show messages that are known before their event comes. */
@@ -136,7 +152,8 @@ export class Conversation {
       case "message":
       case "edited":
         this.#take([event.message]);
-        if (event.type === "message" && event.message.from?.id !== this.#page.me) this.#typing(null);
+        if (event.type === "message" && event.message.from?.id !== this.#page.me)
+          this.#typing(null);
         this.#draw(event.message.from?.id === this.#page.me && event.type === "message");
         break;
       case "reaction":
@@ -166,11 +183,18 @@ export class Conversation {
     const text = message.text ?? message.caption;
     const items = [{ label: t("reply"), icon: "reply", act: () => this.composer.replyTo(message) }];
     if (text) items.push({ label: t("copy"), icon: "copy", act: () => copy(text) });
-    if (own && !message.forward_origin && (message.text || message.photo || message.document || message.voice)) {
+    if (
+      own &&
+      !message.forward_origin &&
+      (message.text || message.photo || message.document || message.voice)
+    ) {
       items.push({ label: t("edit"), icon: "edit", act: () => this.composer.startEdit(message) });
     }
-    if (own && message.location?.live_period) items.push({ label: t("move"), icon: "pin", act: () => this.#moveLive(message) });
-    const given = (message.reactions ?? []).filter(({ own: mine }) => mine).map(({ emoji }) => emoji);
+    if (own && message.location?.live_period)
+      items.push({ label: t("move"), icon: "pin", act: () => this.#moveLive(message) });
+    const given = (message.reactions ?? [])
+      .filter(({ own: mine }) => mine)
+      .map(({ emoji }) => emoji);
     const quick = EMOJI.map((emoji) => {
       const chosen = given.includes(emoji);
       return {
@@ -224,9 +248,18 @@ export class Conversation {
     return el(
       "header",
       { class: "chat-head" },
-      iconButton("back", t("back"), { class: "back", "data-testid": "back", on: { click: () => this.#page.leave() } }),
+      iconButton("back", t("back"), {
+        class: "back",
+        "data-testid": "back",
+        on: { click: () => this.#page.leave() },
+      }),
       avatar(face, "middle"),
-      el("div", { class: "chat-names" }, el("h2", { class: "chat-title" }, nameOf(face)), this.subtitle),
+      el(
+        "div",
+        { class: "chat-names" },
+        el("h2", { class: "chat-title" }, nameOf(face)),
+        this.subtitle,
+      ),
       iconButton("more", t("chatActions"), {
         "data-testid": "chat-menu",
         on: {
@@ -270,7 +303,8 @@ export class Conversation {
 
   #redraw(messageId) {
     for (const [key, block] of this.#drawn) {
-      if (block.album.some((message) => message.message_id === messageId)) this.#drawn.set(key, { ...block, album: [] });
+      if (block.album.some((message) => message.message_id === messageId))
+        this.#drawn.set(key, { ...block, album: [] });
     }
     this.#draw(false);
   }
@@ -295,7 +329,8 @@ export class Conversation {
       const [message] = block.album;
       block.first = !runs(blocks[index - 1]?.album[0], message);
       block.last = !runs(message, blocks[index + 1]?.album[0]);
-      block.newDay = index === 0 || dayKey(blocks[index - 1].album[0].date) !== dayKey(message.date);
+      block.newDay =
+        index === 0 || dayKey(blocks[index - 1].album[0].date) !== dayKey(message.date);
     });
     return blocks;
   }
@@ -314,7 +349,9 @@ export class Conversation {
   #draw(toEnd) {
     const end = toEnd || this.#following;
     const focused = document.activeElement?.closest?.(".row, .service");
-    const focusedKey = [...this.#drawn].find(([, block]) => block.element === focused && focused)?.[0];
+    const focusedKey = [...this.#drawn].find(
+      ([, block]) => block.element === focused && focused,
+    )?.[0];
     const next = new Map();
     const nodes = [];
     for (const block of this.#blocks()) {
@@ -330,7 +367,13 @@ export class Conversation {
       if (block.newDay) {
         const day = dayKey(block.album[0].date);
         const old = known?.day?.dataset.day === day ? known.day : null;
-        block.day = old ?? el("div", { class: "day", "data-day": day }, el("span", {}, dayName(block.album[0].date)));
+        block.day =
+          old ??
+          el(
+            "div",
+            { class: "day", "data-day": day },
+            el("span", {}, dayName(block.album[0].date)),
+          );
         nodes.push(block.day);
       }
       nodes.push(block.element);
@@ -339,7 +382,8 @@ export class Conversation {
     this.#drawn = next;
     this.#place(nodes);
     this.#rove();
-    if (focusedKey !== undefined && !focused.isConnected) next.get(focusedKey)?.element.focus({ preventScroll: true });
+    if (focusedKey !== undefined && !focused.isConnected)
+      next.get(focusedKey)?.element.focus({ preventScroll: true });
     if (end) this.#goToEnd(false);
     else this.#scrolled();
     this.composer.keyboard(standingKeyboard(this.messages));
@@ -350,7 +394,8 @@ export class Conversation {
     const wanted = new Set(nodes);
     for (const child of [...this.list.children]) if (!wanted.has(child)) child.remove();
     nodes.forEach((node, index) => {
-      if (this.list.children[index] !== node) this.list.insertBefore(node, this.list.children[index] ?? null);
+      if (this.list.children[index] !== node)
+        this.list.insertBefore(node, this.list.children[index] ?? null);
     });
   }
 
@@ -386,7 +431,8 @@ export class Conversation {
     for (const row of rows) {
       const stop = row === target ? 0 : -1;
       row.tabIndex = stop;
-      for (const control of row.querySelectorAll("a, button:not(.message-menu), audio, video")) control.tabIndex = stop;
+      for (const control of row.querySelectorAll("a, button:not(.message-menu), audio, video"))
+        control.tabIndex = stop;
     }
   }
 
@@ -428,7 +474,11 @@ export class Conversation {
   #scrolled() {
     this.#following = this.#atEnd();
     this.toEnd.hidden = this.#following;
-    if (this.#loaded && this.log.scrollTop < NEAR_START_PX && this.log.scrollHeight > this.log.clientHeight) {
+    if (
+      this.#loaded &&
+      this.log.scrollTop < NEAR_START_PX &&
+      this.log.scrollHeight > this.log.clientHeight
+    ) {
       this.#older().catch((error) => this.#page.complain(error));
     }
   }
@@ -455,11 +505,14 @@ export class Conversation {
 
   async #jump(id) {
     try {
-      for (let page = 0; page < JUMP_PAGES && !this.#messages.has(id) && !this.#complete; page += 1) await this.#older();
+      for (let page = 0; page < JUMP_PAGES && !this.#messages.has(id) && !this.#complete; page += 1)
+        await this.#older();
     } catch (error) {
       this.#page.complain(error);
     }
-    const block = [...this.#drawn.values()].find(({ album }) => album.some((message) => message.message_id === id));
+    const block = [...this.#drawn.values()].find(({ album }) =>
+      album.some((message) => message.message_id === id),
+    );
     if (!block) {
       toast(t("jumpMissing"));
       return;
@@ -468,7 +521,9 @@ export class Conversation {
     this.#rove(block.element);
     block.element.focus({ preventScroll: true });
     block.element.classList.add("found");
-    block.element.addEventListener("animationend", () => block.element.classList.remove("found"), { once: true });
+    block.element.addEventListener("animationend", () => block.element.classList.remove("found"), {
+      once: true,
+    });
   }
 
   #listenForFiles() {
@@ -503,12 +558,25 @@ export class Conversation {
     const stop = () => clearTimeout(timer);
     this.log.addEventListener("pointerdown", (event) => {
       const row = event.target.closest(".row");
-      if (event.pointerType !== "touch" || !row || event.target.closest(".inline-keyboard, a, audio, video")) return;
+      if (
+        event.pointerType !== "touch" ||
+        !row ||
+        event.target.closest(".inline-keyboard, a, audio, video")
+      )
+        return;
       timer = setTimeout(
-        () => row.dispatchEvent(new MouseEvent("contextmenu", { clientX: event.clientX, clientY: event.clientY, cancelable: true })),
+        () =>
+          row.dispatchEvent(
+            new MouseEvent("contextmenu", {
+              clientX: event.clientX,
+              clientY: event.clientY,
+              cancelable: true,
+            }),
+          ),
         HOLD_MS,
       );
     });
-    for (const name of ["pointerup", "pointercancel", "contextmenu"]) this.log.addEventListener(name, stop, { passive: true });
+    for (const name of ["pointerup", "pointercancel", "contextmenu"])
+      this.log.addEventListener(name, stop, { passive: true });
   }
 }

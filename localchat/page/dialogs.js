@@ -36,7 +36,11 @@ export function openDialog(props, ...children) {
 
 /** A sentence that must be acknowledged, as a bot's `show_alert`. */
 export function alertBox(text) {
-  const ok = el("button", { type: "button", class: "primary", on: { click: () => dialog.close() } }, t("ok"));
+  const ok = el(
+    "button",
+    { type: "button", class: "primary", on: { click: () => dialog.close() } },
+    t("ok"),
+  );
   const dialog = openDialog(
     { class: "alert", role: "alertdialog", "aria-label": text, "data-testid": "alert" },
     el("p", {}, text),
@@ -87,14 +91,24 @@ export function openMenu(at, items, quick = []) {
   const list = items.map(({ label, icon: name, act, danger }) =>
     el(
       "button",
-      { type: "button", role: "menuitem", class: danger ? "danger" : null, on: { click: run(act) } },
+      {
+        type: "button",
+        role: "menuitem",
+        class: danger ? "danger" : null,
+        on: { click: run(act) },
+      },
       name ? icon(name) : null,
       label,
     ),
   );
   const menu = openDialog(
     { class: "menu", "aria-label": t("actions") },
-    el("div", { role: "menu" }, row.length > 0 && el("div", { class: "quick-row", role: "group" }, row), list),
+    el(
+      "div",
+      { role: "menu" },
+      row.length > 0 && el("div", { class: "quick-row", role: "group" }, row),
+      list,
+    ),
   );
   const buttons = [...row, ...list];
   menu.addEventListener("keydown", (event) => {
@@ -134,8 +148,13 @@ export function openViewer(pictures, start) {
     image,
     caption,
     iconButton("close", t("close"), { class: "viewer-close", on: { click: () => dialog.close() } }),
-    several && iconButton("previous", "←", { class: "viewer-previous", on: { click: () => show(shown - 1) } }),
-    several && iconButton("next", "→", { class: "viewer-next", on: { click: () => show(shown + 1) } }),
+    several &&
+      iconButton("previous", "←", {
+        class: "viewer-previous",
+        on: { click: () => show(shown - 1) },
+      }),
+    several &&
+      iconButton("next", "→", { class: "viewer-next", on: { click: () => show(shown + 1) } }),
   );
   image.addEventListener("click", () => dialog.close());
   dialog.addEventListener("keydown", (event) => {

@@ -20,7 +20,8 @@ const TAGS = {
 const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
 
 /** Web addresses and commands a sender left unmarked; Telegram marks them on the way. */
-const UNMARKED = /(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]}，。；：！？）】])|((?<=^|\s)\/[a-z][a-z0-9_]{0,31}(?:@\w{3,32})?(?![\w/]))/giu;
+const UNMARKED =
+  /(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]}，。；：！？）】])|((?<=^|\s)\/[a-z][a-z0-9_]{0,31}(?:@\w{3,32})?(?![\w/]))/giu;
 
 /**
  * Nodes for a text.
@@ -52,8 +53,16 @@ function span(text, from, to, entities, act, marked) {
       inner.push(entities[index]);
       index += 1;
     }
-    const exact = TAGS[entity.type] === undefined || entity.type === "code" || entity.type === "pre";
-    nodes.push(wrap(entity, text.slice(start, end), span(text, start, end, inner, act, marked || exact), act));
+    const exact =
+      TAGS[entity.type] === undefined || entity.type === "code" || entity.type === "pre";
+    nodes.push(
+      wrap(
+        entity,
+        text.slice(start, end),
+        span(text, start, end, inner, act, marked || exact),
+        act,
+      ),
+    );
     at = BLOCKS.has(entity.type) && text[end] === "\n" ? end + 1 : end;
   }
   if (at < to) nodes.push(...plain(text.slice(at, to), act, marked));
@@ -94,7 +103,9 @@ function wrap(entity, text, children, act) {
     case "cashtag":
       return el("span", { class: "mention" }, ...children);
     default:
-      return TAGS[entity.type] ? el(TAGS[entity.type], {}, ...children) : el("span", {}, ...children);
+      return TAGS[entity.type]
+        ? el(TAGS[entity.type], {}, ...children)
+        : el("span", {}, ...children);
   }
 }
 
@@ -110,7 +121,11 @@ export function safeAddress(address) {
 
 function link(address, children, act) {
   if (act.link(address, true)) {
-    return el("button", { type: "button", class: "link", on: { click: () => act.link(address) } }, ...children);
+    return el(
+      "button",
+      { type: "button", class: "link", on: { click: () => act.link(address) } },
+      ...children,
+    );
   }
   if (!safeAddress(address)) return el("span", {}, ...children);
   return el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, ...children);
@@ -125,7 +140,11 @@ function command(text, children, act) {
 }
 
 function spoiler(children) {
-  const cover = el("button", { type: "button", class: "spoiler", "aria-label": t("spoiler") }, ...children);
+  const cover = el(
+    "button",
+    { type: "button", class: "spoiler", "aria-label": t("spoiler") },
+    ...children,
+  );
   cover.addEventListener(
     "click",
     (event) => {

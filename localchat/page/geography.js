@@ -29,7 +29,7 @@ export function geography() {
 /** A feature's name in the page's language. */
 export function featureName(feature) {
   const { name, name_zh: zh, name_en: en } = feature.properties ?? {};
-  return (current() === "zh" ? zh ?? name ?? en : en ?? name ?? zh) ?? "";
+  return (current() === "zh" ? (zh ?? name ?? en) : (en ?? name ?? zh)) ?? "";
 }
 
 /** Every outer or inner ring of a district. */
@@ -57,7 +57,8 @@ export function districtAt(districts, latitude, longitude) {
 /** Roughly how far two points lie apart, in metres; good for a few kilometres. */
 export function apart(a, b) {
   const north = (a.latitude - b.latitude) * METRES_PER_DEGREE;
-  const east = (a.longitude - b.longitude) * METRES_PER_DEGREE * Math.cos((a.latitude * Math.PI) / 180);
+  const east =
+    (a.longitude - b.longitude) * METRES_PER_DEGREE * Math.cos((a.latitude * Math.PI) / 180);
   return Math.hypot(north, east);
 }
 
@@ -85,12 +86,18 @@ export function sketch(data, point) {
   const width = Math.max(VIEW_M, accuracy * 4);
   const scale = WIDTH / width;
   const squeeze = Math.cos((point.latitude * Math.PI) / 180);
-  const x = (longitude) => WIDTH / 2 + (longitude - point.longitude) * METRES_PER_DEGREE * squeeze * scale;
+  const x = (longitude) =>
+    WIDTH / 2 + (longitude - point.longitude) * METRES_PER_DEGREE * squeeze * scale;
   const y = (latitude) => HEIGHT / 2 - (latitude - point.latitude) * METRES_PER_DEGREE * scale;
-  const path = (ring) => `M${ring.map(([lon, lat]) => `${x(lon).toFixed(1)} ${y(lat).toFixed(1)}`).join("L")}Z`;
+  const path = (ring) =>
+    `M${ring.map(([lon, lat]) => `${x(lon).toFixed(1)} ${y(lat).toFixed(1)}`).join("L")}Z`;
 
   const zones = data.districts.features.map((feature, index) =>
-    svg("path", { class: `zone zone-${index % 8}`, d: rings(feature).map(path).join(""), "fill-rule": "evenodd" }),
+    svg("path", {
+      class: `zone zone-${index % 8}`,
+      d: rings(feature).map(path).join(""),
+      "fill-rule": "evenodd",
+    }),
   );
   const grid = [];
   for (let step = (WIDTH / 2) % (GRID_M * scale); step < WIDTH; step += GRID_M * scale) {
@@ -103,15 +110,23 @@ export function sketch(data, point) {
     .map((place) => ({ place, distance: apart(point, placePoint(place)) }))
     .filter(({ distance }) => distance < width / 2.2)
     .sort((a, b) => a.distance - b.distance);
-  const taken = [{ left: WIDTH / 2 - 12, right: WIDTH / 2 + 12, top: HEIGHT / 2 - 30, bottom: HEIGHT / 2 - 9 }];
+  const taken = [
+    { left: WIDTH / 2 - 12, right: WIDTH / 2 + 12, top: HEIGHT / 2 - 30, bottom: HEIGHT / 2 - 9 },
+  ];
   const marks = near.map(({ place }) => placeMark(place, x, y, taken)).slice(0, NAMED);
   return svg(
     "svg",
-    { class: "sketch", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "xMidYMid slice", "aria-hidden": "true" },
+    {
+      class: "sketch",
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      preserveAspectRatio: "xMidYMid slice",
+      "aria-hidden": "true",
+    },
     zones,
     svg("path", { class: "grid", d: grid.join("") }),
     marks,
-    accuracy > 0 && svg("circle", { class: "doubt", cx: WIDTH / 2, cy: HEIGHT / 2, r: accuracy * scale }),
+    accuracy > 0 &&
+      svg("circle", { class: "doubt", cx: WIDTH / 2, cy: HEIGHT / 2, r: accuracy * scale }),
     svg("path", {
       class: "pin",
       transform: `translate(${WIDTH / 2} ${HEIGHT / 2})`,
@@ -137,7 +152,13 @@ function placeMark(place, x, y, taken) {
   const free =
     box.left > 0 &&
     box.right < WIDTH &&
-    taken.every((other) => box.right < other.left || box.left > other.right || box.bottom < other.top || box.top > other.bottom);
+    taken.every(
+      (other) =>
+        box.right < other.left ||
+        box.left > other.right ||
+        box.bottom < other.top ||
+        box.top > other.bottom,
+    );
   if (free) taken.push(box);
   return svg(
     "g",

@@ -14,7 +14,12 @@ import { avatar, nameOf } from "./people.js";
  * @param {function(string)} make - gets the name
  */
 export function nameGroup(make) {
-  const input = el("input", { type: "text", required: true, maxlength: "128", "data-testid": "group-title" });
+  const input = el("input", {
+    type: "text",
+    required: true,
+    maxlength: "128",
+    "data-testid": "group-title",
+  });
   const form = el(
     "form",
     {
@@ -25,7 +30,11 @@ export function nameGroup(make) {
     el("label", {}, t("groupName"), input),
     el("button", { type: "submit", class: "primary", "data-testid": "group-make" }, t("make")),
   );
-  const dialog = openDialog({ class: "small-dialog", "aria-label": t("newGroup") }, dialogHead(t("newGroup"), () => dialog.close()), form);
+  const dialog = openDialog(
+    { class: "small-dialog", "aria-label": t("newGroup") },
+    dialogHead(t("newGroup"), () => dialog.close()),
+    form,
+  );
   input.focus();
 }
 
@@ -46,9 +55,32 @@ export function manageMembers(chat, world, me, complain) {
         "li",
         { class: "member" },
         avatar(one, "small"),
-        el("span", { class: "member-name" }, nameOf(one), el("small", {}, one.role ? roleName(one.role) : t("bot"))),
-        el("button", { type: "button", class: "plain", "data-testid": `add-${one.id}`, on: { click: change({ add: [one.id] }) } }, t("add")),
-        el("button", { type: "button", class: "plain danger", "data-testid": `remove-${one.id}`, on: { click: change({ remove: [one.id] }) } }, t("removeMember")),
+        el(
+          "span",
+          { class: "member-name" },
+          nameOf(one),
+          el("small", {}, one.role ? roleName(one.role) : t("bot")),
+        ),
+        el(
+          "button",
+          {
+            type: "button",
+            class: "plain",
+            "data-testid": `add-${one.id}`,
+            on: { click: change({ add: [one.id] }) },
+          },
+          t("add"),
+        ),
+        el(
+          "button",
+          {
+            type: "button",
+            class: "plain danger",
+            "data-testid": `remove-${one.id}`,
+            on: { click: change({ remove: [one.id] }) },
+          },
+          t("removeMember"),
+        ),
       ),
     );
   const dialog = openDialog(

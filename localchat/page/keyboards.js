@@ -88,7 +88,13 @@ export function inlineKeyboard(message, act) {
   return el(
     "div",
     { class: "inline-keyboard" },
-    rows.map((row) => el("div", { class: "keyboard-row" }, row.map((button) => inlineButton(message, button, act)))),
+    rows.map((row) =>
+      el(
+        "div",
+        { class: "keyboard-row" },
+        row.map((button) => inlineButton(message, button, act)),
+      ),
+    ),
   );
 }
 
@@ -99,14 +105,25 @@ function inlineButton(message, button, act) {
     if (act.link(button.url, true)) {
       return el(
         "button",
-        { type: "button", class: look, "data-testid": "inline-button", on: { click: () => act.link(button.url) } },
+        {
+          type: "button",
+          class: look,
+          "data-testid": "inline-button",
+          on: { click: () => act.link(button.url) },
+        },
         label,
       );
     }
     const href = safeAddress(button.url) ? button.url : null;
     return el(
       "a",
-      { class: look, href, target: "_blank", rel: "noopener noreferrer", "data-testid": "inline-button" },
+      {
+        class: look,
+        href,
+        target: "_blank",
+        rel: "noopener noreferrer",
+        "data-testid": "inline-button",
+      },
       label,
       icon("link"),
     );
@@ -114,7 +131,12 @@ function inlineButton(message, button, act) {
   if (button.copy_text) {
     return el(
       "button",
-      { type: "button", class: look, "data-testid": "inline-button", on: { click: () => copy(button.copy_text.text) } },
+      {
+        type: "button",
+        class: look,
+        "data-testid": "inline-button",
+        on: { click: () => copy(button.copy_text.text) },
+      },
       label,
       icon("copy"),
     );
@@ -124,7 +146,13 @@ function inlineButton(message, button, act) {
   const click = data === undefined ? () => toast(t("notHere")) : () => act.press(message, button);
   return el(
     "button",
-    { type: "button", class: look, "data-testid": "inline-button", "aria-busy": String(busy), on: { click } },
+    {
+      type: "button",
+      class: look,
+      "data-testid": "inline-button",
+      "aria-busy": String(busy),
+      on: { click },
+    },
     label,
     busy && el("span", { class: "spinner", "aria-hidden": "true" }),
   );

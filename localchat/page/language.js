@@ -264,7 +264,12 @@ export const current = () => language;
  * @param {string|undefined} code - an IETF tag such as `zh-hans`
  * @returns {"en"|"zh"}
  */
-export const spoken = (code) => (String(code ?? "").toLowerCase().startsWith("zh") ? "zh" : "en");
+export const spoken = (code) =>
+  String(code ?? "")
+    .toLowerCase()
+    .startsWith("zh")
+    ? "zh"
+    : "en";
 
 /** Speak another language from now on; what is on the page must be drawn again. */
 export function speak(code) {
@@ -297,7 +302,10 @@ const locale = () => (language === "zh" ? "zh-CN" : "en-GB");
 
 /** Time of day of a moment in Unix seconds, e.g. 14:05. */
 export function clockTime(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit" });
+  return new Date(seconds * 1000).toLocaleTimeString(locale(), {
+    hour: "2-digit",
+    minute: "2-digit",
+  });
 }
 
 /** Two moments of one calendar day share this key. */
@@ -321,7 +329,10 @@ export function listTime(seconds) {
 
 /** A whole moment, for tooltips. */
 export function fullTime(seconds) {
-  return new Date(seconds * 1000).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "medium" });
+  return new Date(seconds * 1000).toLocaleString(locale(), {
+    dateStyle: "medium",
+    timeStyle: "medium",
+  });
 }
 
 /** Bytes in words: 340 kB. */

@@ -28,16 +28,29 @@ const label = (feature) => el("span", {}, featureName(feature));
  */
 function draw(box, data, centre, zoom) {
   const { L } = window;
-  const map = L.map(box, { attributionControl: false, zoomControl: true, minZoom: 9, maxZoom: 18, zoomSnap: 0.5 });
+  const map = L.map(box, {
+    attributionControl: false,
+    zoomControl: true,
+    minZoom: 9,
+    maxZoom: 18,
+    zoomSnap: 0.5,
+  });
   map.setView([centre.latitude, centre.longitude], zoom);
   data.districts.features.forEach((feature, index) => {
-    L.geoJSON(feature, { style: { className: `zone zone-${index % 8}`, weight: 1.5 }, interactive: false })
+    L.geoJSON(feature, {
+      style: { className: `zone zone-${index % 8}`, weight: 1.5 },
+      interactive: false,
+    })
       .bindTooltip(label(feature), { permanent: true, direction: "center", className: "zone-name" })
       .addTo(map);
   });
   for (const place of data.places.features) {
     const { latitude, longitude } = placePoint(place);
-    L.circleMarker([latitude, longitude], { radius: 3.5, className: "place-dot", interactive: true })
+    L.circleMarker([latitude, longitude], {
+      radius: 3.5,
+      className: "place-dot",
+      interactive: true,
+    })
       .bindTooltip(label(place), { direction: "top" })
       .addTo(map);
   }
@@ -81,11 +94,29 @@ export async function pickPlace({ start, taken, moving = false, pointOnly = fals
   const where = el("p", { class: "where", "aria-live": "polite" });
   const fields = { latitude: coordinate("latitude"), longitude: coordinate("longitude") };
   const list = el("div", { class: "place-list", role: "group", "aria-label": t("findPlace") });
-  const search = el("input", { type: "search", placeholder: t("findPlace"), "aria-label": t("findPlace"), "data-testid": "map-search" });
-  const ways = choice("sendAs", [["point", t("asPoint")], ["venue", t("asVenue")], ["live", t("asLive")]], (value) => { as = value; });
+  const search = el("input", {
+    type: "search",
+    placeholder: t("findPlace"),
+    "aria-label": t("findPlace"),
+    "data-testid": "map-search",
+  });
+  const ways = choice(
+    "sendAs",
+    [
+      ["point", t("asPoint")],
+      ["venue", t("asVenue")],
+      ["live", t("asLive")],
+    ],
+    (value) => {
+      as = value;
+    },
+  );
   const accuracies = choice(
     "accuracy",
-    ACCURACIES_M.map((metres) => [String(metres), metres === 0 ? t("exact") : t("within", { n: metres })]),
+    ACCURACIES_M.map((metres) => [
+      String(metres),
+      metres === 0 ? t("exact") : t("within", { n: metres }),
+    ]),
     (value) => {
       accuracy = Number(value);
       mark();
@@ -114,8 +145,16 @@ export async function pickPlace({ start, taken, moving = false, pointOnly = fals
   );
 
   const map = draw(box, data, point, CLOSE_ZOOM - 1.5);
-  const marker = window.L.marker([point.latitude, point.longitude], { icon: pin(), draggable: true, keyboard: false }).addTo(map);
-  const doubt = window.L.circle([point.latitude, point.longitude], { radius: 0, className: "doubt", interactive: false }).addTo(map);
+  const marker = window.L.marker([point.latitude, point.longitude], {
+    icon: pin(),
+    draggable: true,
+    keyboard: false,
+  }).addTo(map);
+  const doubt = window.L.circle([point.latitude, point.longitude], {
+    radius: 0,
+    className: "doubt",
+    interactive: false,
+  }).addTo(map);
   map.on("click", ({ latlng }) => put(latlng.lat, latlng.lng, null, false));
   marker.on("dragend", () => {
     const { lat, lng } = marker.getLatLng();
@@ -127,7 +166,12 @@ export async function pickPlace({ start, taken, moving = false, pointOnly = fals
       const value = Number(fields[name].input.value);
       const limit = name === "latitude" ? 90 : 180;
       if (fields[name].input.value !== "" && Math.abs(value) <= limit) {
-        put(name === "latitude" ? value : point.latitude, name === "longitude" ? value : point.longitude, null, true);
+        put(
+          name === "latitude" ? value : point.latitude,
+          name === "longitude" ? value : point.longitude,
+          null,
+          true,
+        );
       }
     });
   }
@@ -149,7 +193,14 @@ export async function pickPlace({ start, taken, moving = false, pointOnly = fals
         el(
           "label",
           {},
-          el("input", { type: "radio", name, value, checked: index === 0, "data-testid": `map-${name}-${value}`, on: { change: () => choose(value) } }),
+          el("input", {
+            type: "radio",
+            name,
+            value,
+            checked: index === 0,
+            "data-testid": `map-${name}-${value}`,
+            on: { change: () => choose(value) },
+          }),
           el("span", {}, label),
         ),
       ),
@@ -169,8 +220,14 @@ export async function pickPlace({ start, taken, moving = false, pointOnly = fals
     fields.latitude.input.value = latitude.toFixed(6);
     fields.longitude.input.value = longitude.toFixed(6);
     const district = districtAt(data.districts, latitude, longitude);
-    where.textContent = [place && featureName(place), district ? featureName(district) : t("outside")].filter(Boolean).join(" · ");
-    for (const button of list.children) button.setAttribute("aria-pressed", String(place !== null && button.place === place));
+    where.textContent = [
+      place && featureName(place),
+      district ? featureName(district) : t("outside"),
+    ]
+      .filter(Boolean)
+      .join(" · ");
+    for (const button of list.children)
+      button.setAttribute("aria-pressed", String(place !== null && button.place === place));
     mark();
     if (move) map.setView([latitude, longitude], Math.max(map.getZoom(), CLOSE_ZOOM - 1.5));
   }
@@ -178,14 +235,24 @@ export async function pickPlace({ start, taken, moving = false, pointOnly = fals
   function listPlaces() {
     const words = search.value.trim().toLowerCase();
     const found = data.places.features
-      .filter(({ properties }) => `${properties?.name_zh} ${properties?.name_en} ${properties?.name}`.toLowerCase().includes(words))
+      .filter(({ properties }) =>
+        `${properties?.name_zh} ${properties?.name_en} ${properties?.name}`
+          .toLowerCase()
+          .includes(words),
+      )
       .sort((a, b) => apart(point, placePoint(a)) - apart(point, placePoint(b)))
       .slice(0, LISTED);
     const buttons = found.map((place, index) => {
       const { latitude, longitude } = placePoint(place);
       const button = el(
         "button",
-        { type: "button", class: "chip", "aria-pressed": "false", "data-testid": `place-${index}`, on: { click: () => put(latitude, longitude, place, true) } },
+        {
+          type: "button",
+          class: "chip",
+          "aria-pressed": "false",
+          "data-testid": `place-${index}`,
+          on: { click: () => put(latitude, longitude, place, true) },
+        },
         featureName(place),
       );
       button.place = place;
@@ -195,13 +262,20 @@ export async function pickPlace({ start, taken, moving = false, pointOnly = fals
       buttons.unshift(
         el(
           "button",
-          { type: "button", class: "chip", "data-testid": "place-taken", on: { click: () => put(taken.latitude, taken.longitude, null, true) } },
+          {
+            type: "button",
+            class: "chip",
+            "data-testid": "place-taken",
+            on: { click: () => put(taken.latitude, taken.longitude, null, true) },
+          },
           icon("photo"),
           t("taken"),
         ),
       );
     }
-    list.replaceChildren(...(buttons.length > 0 ? buttons : [el("p", { class: "hint" }, t("noPlace"))]));
+    list.replaceChildren(
+      ...(buttons.length > 0 ? buttons : [el("p", { class: "hint" }, t("noPlace"))]),
+    );
   }
 
   function finish() {
@@ -243,7 +317,11 @@ export async function showPlace(place, title) {
   const map = draw(box, data, place, CLOSE_ZOOM - 1);
   const at = [place.latitude, place.longitude];
   if (place.horizontal_accuracy) {
-    window.L.circle(at, { radius: place.horizontal_accuracy, className: "doubt", interactive: false }).addTo(map);
+    window.L.circle(at, {
+      radius: place.horizontal_accuracy,
+      className: "doubt",
+      interactive: false,
+    }).addTo(map);
   }
   window.L.marker(at, { icon: pin(), interactive: false }).addTo(map);
 }

@@ -44,11 +44,18 @@ export function bubble(album, place, act) {
   const sender = message.sender_chat ?? message.from;
   const own = message.from?.id === place.me;
   const speaker = album.find(({ caption }) => caption) ?? message;
-  const bare = !speaker.text && !speaker.caption && (message.photo || message.sticker) && !message.reply_to_message;
+  const bare =
+    !speaker.text &&
+    !speaker.caption &&
+    (message.photo || message.sticker) &&
+    !message.reply_to_message;
   const body = el(
     "div",
     { class: `bubble ${bare ? "bare" : ""} ${message.sticker ? "sticker" : ""}` },
-    place.named && place.first && !own && el("p", { class: `sender ink-${colourOf(sender.id)}` }, nameOf(sender)),
+    place.named &&
+      place.first &&
+      !own &&
+      el("p", { class: `sender ink-${colourOf(sender.id)}` }, nameOf(sender)),
     place.topic && el("p", { class: "topic" }, `# ${place.topic}`),
     forwarded(message),
     quote(message, act),
@@ -72,7 +79,9 @@ export function bubble(album, place, act) {
         },
       },
     },
-    place.named && !own && (place.last ? avatar(sender, "small") : el("span", { class: "avatar-gap" })),
+    place.named &&
+      !own &&
+      (place.last ? avatar(sender, "small") : el("span", { class: "avatar-gap" })),
     el("div", { class: "stack" }, body, inlineKeyboard(message, act)),
     iconButton("more", t("actions"), {
       class: "message-menu",
@@ -93,19 +102,28 @@ function meta(album) {
   const edited = album.some(({ edit_date: date }) => date);
   return [
     edited && el("span", {}, `${t("edited")} `),
-    el("time", { datetime: new Date(message.date * 1000).toISOString(), title: fullTime(message.date) }, clockTime(message.date)),
+    el(
+      "time",
+      { datetime: new Date(message.date * 1000).toISOString(), title: fullTime(message.date) },
+      clockTime(message.date),
+    ),
   ];
 }
 
 function words(message, act) {
   const text = message.text ?? message.caption;
   if (!text) return null;
-  return el("div", { class: "text" }, ...rich(text, message.entities ?? message.caption_entities, act));
+  return el(
+    "div",
+    { class: "text" },
+    ...rich(text, message.entities ?? message.caption_entities, act),
+  );
 }
 
 function forwarded({ forward_origin: origin }) {
   if (!origin) return null;
-  const name = nameOf(origin.sender_user ?? origin.sender_chat ?? origin.chat) || origin.sender_user_name;
+  const name =
+    nameOf(origin.sender_user ?? origin.sender_chat ?? origin.chat) || origin.sender_user_name;
   return el("p", { class: "forwarded" }, t("forwarded", { name }));
 }
 
@@ -113,7 +131,11 @@ function quote({ reply_to_message: original }, act) {
   if (!original || original.forum_topic_created) return null;
   return el(
     "button",
-    { type: "button", class: `quote ink-${colourOf(original.from?.id ?? 0)}`, on: { click: () => act.jump(original.message_id) } },
+    {
+      type: "button",
+      class: `quote ink-${colourOf(original.from?.id ?? 0)}`,
+      on: { click: () => act.jump(original.message_id) },
+    },
     el("span", { class: "quote-name" }, nameOf(original.sender_chat ?? original.from)),
     el("span", { class: "quote-text" }, summary(original)),
   );
@@ -148,11 +170,21 @@ function media(album, act) {
   if (message.location) return placeCard(message.location, null);
   if (message.voice || message.audio) {
     const sound = message.voice ?? message.audio;
-    return el("audio", { controls: true, preload: "none", src: fileUrl(sound.file_id), "aria-label": t("voice") });
+    return el("audio", {
+      controls: true,
+      preload: "none",
+      src: fileUrl(sound.file_id),
+      "aria-label": t("voice"),
+    });
   }
   const moving = message.video ?? message.animation ?? message.video_note;
   if (moving) {
-    return el("video", { controls: true, preload: "metadata", src: fileUrl(moving.file_id), "aria-label": t("video") });
+    return el("video", {
+      controls: true,
+      preload: "metadata",
+      src: fileUrl(moving.file_id),
+      "aria-label": t("video"),
+    });
   }
   if (message.sticker) return el("p", { class: "big" }, message.sticker.emoji ?? "🙂");
   if (message.document) return album.map((each) => documentLine(each.document));
@@ -179,7 +211,11 @@ function photos(album) {
       alt: message.caption ?? t("photo"),
       loading: "lazy",
     });
-    image.addEventListener("error", () => image.replaceWith(el("span", { class: "lost" }, t("photoAway"))), { once: true });
+    image.addEventListener(
+      "error",
+      () => image.replaceWith(el("span", { class: "lost" }, t("photoAway"))),
+      { once: true },
+    );
     return el(
       "button",
       {
@@ -194,18 +230,31 @@ function photos(album) {
   });
   const { width, height } = album[0].photo.at(-1);
   const shape = Math.max(NARROWEST, Math.min(WIDEST, width / height));
-  return el("div", { class: `photos photos-${Math.min(tiles.length, 10)}`, style: { "--shape": shape } }, tiles);
+  return el(
+    "div",
+    { class: `photos photos-${Math.min(tiles.length, 10)}`, style: { "--shape": shape } },
+    tiles,
+  );
 }
 
 function documentLine(document) {
   const face = el("span", { class: "document-icon" }, icon("file"));
   if (document.mime_type?.startsWith("image/")) {
-    const small = el("img", { src: fileUrl(document.thumbnail?.file_id ?? document.file_id), alt: "" });
+    const small = el("img", {
+      src: fileUrl(document.thumbnail?.file_id ?? document.file_id),
+      alt: "",
+    });
     small.addEventListener("load", () => face.replaceChildren(small), { once: true });
   }
   return el(
     "a",
-    { class: "document", href: fileUrl(document.file_id), target: "_blank", rel: "noopener", download: document.file_name ?? "file" },
+    {
+      class: "document",
+      href: fileUrl(document.file_id),
+      target: "_blank",
+      rel: "noopener",
+      download: document.file_name ?? "file",
+    },
     face,
     el(
       "span",
@@ -225,10 +274,16 @@ function placeCard(location, venue) {
     () => picture.replaceChildren(icon("pin")),
   );
   const figures = [`${location.latitude.toFixed(5)}, ${location.longitude.toFixed(5)}`];
-  if (location.horizontal_accuracy) figures.push(t("within", { n: Math.round(location.horizontal_accuracy) }));
+  if (location.horizontal_accuracy)
+    figures.push(t("within", { n: Math.round(location.horizontal_accuracy) }));
   return el(
     "button",
-    { type: "button", class: "place-card", "aria-label": `${title}. ${t("openMap")}`, on: { click: () => showPlace(location, title) } },
+    {
+      type: "button",
+      class: "place-card",
+      "aria-label": `${title}. ${t("openMap")}`,
+      on: { click: () => showPlace(location, title) },
+    },
     picture,
     (venue || live) && el("span", { class: `place-title ${live ? "live" : ""}` }, title),
     venue?.address && el("span", { class: "place-address" }, venue.address),

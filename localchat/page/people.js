@@ -25,7 +25,13 @@ export const colourOf = (id) => Math.abs(Number(id)) % COLOURS;
 function initials(name) {
   const letters = [...name.trim()].filter((letter) => /[\p{L}\p{N}]/u.test(letter));
   if (/\p{Script=Han}/u.test(letters[0] ?? "")) return letters[0];
-  return name.trim().split(/\s+/).slice(0, 2).map((word) => [...word][0] ?? "").join("").toUpperCase();
+  return name
+    .trim()
+    .split(/\s+/)
+    .slice(0, 2)
+    .map((word) => [...word][0] ?? "")
+    .join("")
+    .toUpperCase();
 }
 
 /** A round picture with initials. */

@@ -9,15 +9,20 @@ import { nameOf } from "./people.js";
 export function serviceLine(message) {
   const name = nameOf(message.from);
   if (message.new_chat_members) {
-    return message.new_chat_members.map((member) => t("joined", { name: nameOf(member) })).join(" · ");
+    return message.new_chat_members
+      .map((member) => t("joined", { name: nameOf(member) }))
+      .join(" · ");
   }
   if (message.left_chat_member) return t("left", { name: nameOf(message.left_chat_member) });
-  if (message.group_chat_created || message.supergroup_chat_created) return t("groupMade", { name });
+  if (message.group_chat_created || message.supergroup_chat_created)
+    return t("groupMade", { name });
   if (message.migrate_to_chat_id || message.migrate_from_chat_id) return t("upgraded");
   if (message.pinned_message) return t("pinned", { name });
   if (message.new_chat_title) return t("titled", { title: message.new_chat_title });
-  if (message.forum_topic_created) return t("topicMade", { name: message.forum_topic_created.name });
-  if (message.forum_topic_edited) return t("topicMade", { name: message.forum_topic_edited.name ?? "" });
+  if (message.forum_topic_created)
+    return t("topicMade", { name: message.forum_topic_created.name });
+  if (message.forum_topic_edited)
+    return t("topicMade", { name: message.forum_topic_edited.name ?? "" });
   if (message.forum_topic_closed) return t("topicClosed");
   return "";
 }
