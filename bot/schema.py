@@ -1,5 +1,7 @@
 """The database's shape: bring it to the newest, and tell whether it is there."""
 
+import sys
+import tempfile
 from pathlib import Path
 
 from alembic import command
@@ -9,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
+from bot import database
 from models import Base
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -58,3 +61,23 @@ def differences(engine: Engine) -> list[object]:
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
         return list(compare_metadata(context, Base.metadata))
+
+
+def main() -> int:
+    """Say whether the migrations lead to what the models describe, on a database made for it.
+
+    Returns:
+        0 if they do, 1 if a migration is missing: the exit code of `python -m bot.schema`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        engine = database.create(f"sqlite:///{Path(folder) / 'check.db'}")
+        upgrade(engine)
+        found = differences(engine)
+        engine.dispose()
+    sys.stdout.writelines(f"{difference}\n" for difference in found)
+    sys.stdout.write(f"migrations: {len(found)} differences\n" if found else "migrations: ok\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,8 @@
 """config.yaml and the environment become one frozen object; anything wrong is one readable line."""
 
+import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -268,3 +270,27 @@ def _refuse_unknown_environment() -> None:
         section = variable.removeprefix(PREFIX).split("__", 1)[0]
         if section.upper() not in known:
             raise ConfigError(f"{variable}: unknown key (environment)")
+
+
+def schema() -> dict[str, Any]:
+    """What config.yaml may hold, as JSON Schema: editors complete and check the file by it.
+
+    Returns:
+        The schema, without the secrets, which have no place in that file.
+    """
+    described = Settings.model_json_schema()
+    described["title"] = "Street Sentinel: config.yaml"
+    sections = {name: part["$ref"].rpartition("/")[2] for name, part in _sections(described)}
+    for section, key in _SECRET_KEYS:
+        del described["$defs"][sections[section]]["properties"][key]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _sections(described: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    properties: dict[str, dict[str, Any]] = described["properties"]
+    return [(name, part) for name, part in properties.items() if "$ref" in part]
+
+
+if __name__ == "__main__":
+    # python -m bot.settings > config.schema.json
+    sys.stdout.write(json.dumps(schema(), ensure_ascii=False, indent=2) + "\n")
