@@ -97,9 +97,9 @@ def addresses_found(
         return
     drafts.add_note(draft, text=address, message_id=message_id, policy=turn.policy)
     lead = (
-        words.tr("Addresses cannot be looked up right now; kept as a note.")
+        words.tr("Addresses cannot be looked up right now; your words are kept as a note.")
         if found is None
-        else words.tr("No such place found here; kept as a note.")
+        else words.tr("No such place found here; your words are kept as a note.")
     )
     step = drafts.step(turn.session, draft=draft, policy=turn.policy)
     turn.tell(questions.question(turn, draft, step, lead=lead))
@@ -156,7 +156,9 @@ def _offer_place(turn: Turn, draft: Draft, photo: Photo, found: Found) -> None:
                 turn,
                 draft,
                 Step.PLACE,
-                lead=words.tr("The place in the file is outside our area, so it is not used."),
+                lead=words.tr(
+                    "The place saved in the photo is outside our area, so it was left out."
+                ),
             )
         )
     elif found.exif_fault is ExifFault.UNREADABLE:
@@ -165,7 +167,7 @@ def _offer_place(turn: Turn, draft: Draft, photo: Photo, found: Found) -> None:
                 turn,
                 draft,
                 Step.PLACE,
-                lead=words.tr("The place in the file makes no sense, so it is not used."),
+                lead=words.tr("The place saved in the photo cannot be read, so it was left out."),
             )
         )
 

@@ -7,7 +7,7 @@ from telegram import Update
 from telegram.ext import CallbackContext
 
 from handlers.context import Context, Turn
-from handlers.views import View
+from handlers.views import View, sentences
 from locales import Words
 from models.workflow import State
 from services.refusals import (
@@ -35,7 +35,7 @@ def sentence(refusal: Refusal, *, words: Words) -> str:
                 distance=words.distance(outside.distance_m),
             )
             kept = words.tr("Your draft is kept; send another place.")
-            return f"{where} {kept}" if outside.draft_kept else where
+            return sentences(where, kept, words=words) if outside.draft_kept else where
         case TooManyToday(limit=limit, again_at=again_at):
             return words.tr(
                 "{count} reports today; you can go on after {time}. Your draft is kept.",
@@ -44,23 +44,23 @@ def sentence(refusal: Refusal, *, words: Words) -> str:
             )
         case TooManyPhotos(limit=limit):
             return words.trn(
-                "A report takes {count} photo; the others stay out.",
-                "A report takes {count} photos; the others stay out.",
+                "A report takes {count} photo; the rest was left out.",
+                "A report takes {count} photos; the rest was left out.",
                 limit,
             )
         case SamePhoto():
-            return words.tr("That photo is in already.")
+            return words.tr("That photo is in the report already.")
         case AlreadyDecided() as decided:
             return _decided(decided, words)
         case OwnReport():
             return words.tr("A colleague has to review your own report.")
         case NotForYou():
-            return words.tr("This button is not yours.")
+            return words.tr("That is for somebody else to do.")
         case OutOfDate() | UnknownCode():
             return words.tr("That button is out of date.")
         case WrongSetupCode():
             return words.tr(
-                "That code is not valid. The newest one stands where the bot was started."
+                "That code does not work. The newest one is shown where the bot was started."
             )
     return words.tr("That is not possible right now.")
 
@@ -73,7 +73,7 @@ def _decided(decided: AlreadyDecided, words: Words) -> str:
         case State.REJECTED if name:
             return words.tr("{name} rejected it a moment ago.", name=name)
         case State.WITHDRAWN:
-            return words.tr("The rider has withdrawn it.")
+            return words.tr("It has been withdrawn.")
     return words.tr("It has been decided already.")
 
 

@@ -77,7 +77,8 @@ def _page(turn: Turn, page: int) -> View:
 
 def _in_short(turn: Turn, report: Report) -> str:
     words = turn.words
-    joined = f" · {words.tr('joined')}" if report.reporter_id != turn.me.id else ""
+    label = words.tr("joined")
+    joined = f" · {label}" if report.reporter_id != turn.me.id else ""
     return (
         f"#{report.id} {views.category_label(report, words)} · {words.day(report.created_at)}"
         f"{joined}\n    {views.state_line(report, words)}{_earned(turn, report)}"

@@ -18,7 +18,7 @@ async def show_points(update: Update, context: Context) -> None:
     lines = ledger.statement(turn.session, person_id=turn.me.id)
     text = words.trn("<b>{count} point</b>", "<b>{count} points</b>", balance)
     if not lines:
-        text += "\n" + words.tr("An approved report earns the first ones.")
+        text += "\n" + words.tr("Your first approved report earns some.")
     turn.tell(View("\n".join([text, *(_line(line, words) for line in lines)])))
 
 

@@ -18,36 +18,39 @@ LIKELY = 3
 def question(turn: Turn, draft: Draft, step: Step, lead: str = "") -> View:
     """The message that asks for one thing."""
     words = turn.words
-    lead = f"{escape(lead)} " if lead else ""
+    lead = escape(lead)
     pack = callbacks.pack
     match step:
         case Step.PHOTO:
             text = words.tr("Now a photo of it, please.")
             if draft.has_place:
                 text = f"{_place(turn, draft)}\n{text}"
-            return View(f"{lead}{text}")
+            return View(views.sentences(lead, text, words=words))
         case Step.PLACE:
+            text = words.tr("Where is it?")
             return View(
-                f"{lead}{words.tr('Where is it?')}",
+                views.sentences(lead, text, words=words),
                 location_button=words.tr("📍 Send my location"),
                 placeholder=words.tr("Elsewhere: attach → Location"),
             )
         case Step.CONFIRM_PLACE:
             text = words.tr(
-                "{place}, but only to within {distance}. Is it there? Or send the place again.",
+                "{place}, give or take {distance}. Is it there? If not, send the place again.",
                 place=_place(turn, draft),
                 distance=words.distance(draft.accuracy_m or 0),
             )
             yes = Button(words.tr("Yes, here"), pack(DRAFT, "yes", draft.id), style="primary")
-            return View(f"{lead}{text}", rows=((yes,),))
+            return View(views.sentences(lead, text, words=words), rows=((yes,),))
         case Step.CATEGORY:
             text = words.tr("{place}. What kind?", place=_place(turn, draft))
-            return View(f"{lead}{text}", rows=_likely_rows(turn, draft, words))
+            text = views.sentences(lead, text, words=words)
+            return View(text, rows=_likely_rows(turn, draft, words))
         case Step.NEARBY:
             return _nearby_question(turn, draft, words)
         case Step.READY:
             again = Button(words.tr("Report it"), pack(DRAFT, "send", draft.id), style="primary")
-            return View(f"{lead}{words.tr('Everything is there.')}", rows=((again,),))
+            text = words.tr("Everything is there. Report it now?")
+            return View(views.sentences(lead, text, words=words), rows=((again,),))
 
 
 def _place(turn: Turn, draft: Draft) -> str:

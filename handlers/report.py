@@ -69,9 +69,9 @@ async def take_file(update: Update, context: Context) -> State:
     assert document is not None
     words = turn.words
     if not _may_be_picture(document):
-        return _keep_asking(turn, words.tr("Only photos, please: that file is none."))
+        return _keep_asking(turn, words.tr("That file is no photo. A normal photo works."))
     if (document.file_size or 0) > photos.MAX_BYTES:
-        return _keep_asking(turn, words.tr("That file is too large (20 MB at most)."))
+        return _keep_asking(turn, words.tr("That file is over 20 MB. A normal photo works."))
     sent = _sent(message, document.file_id, document.file_unique_id, True)
     return _take_picture(turn, message, sent)
 
@@ -180,7 +180,7 @@ async def take_words(update: Update, context: Context) -> State:
         words.tr("Note saved.")
         if whole
         else words.tr(
-            "Note saved, the first {count} characters of it.",
+            "Only the first {count} characters of the note fit; they are saved.",
             count=words.number(turn.policy.limits.note_characters),
         )
     )
@@ -421,8 +421,8 @@ def _keep_asking(turn: Turn, lead: str) -> State:
     draft = drafts.current(turn.session, person_id=turn.me.id)
     if draft is None:
         # Nothing has begun yet: what was sent is no reason to begin.
-        text = f"{lead} " if lead else ""
-        turn.tell(View(escape(text) + turn.words.tr("A photo of the hazard starts a report.")))
+        start = turn.words.tr("A photo of the hazard starts a report.")
+        turn.tell(View(views.sentences(escape(lead), start, words=turn.words)))
         return END
     step = drafts.step(turn.session, draft=draft, policy=turn.policy)
     turn.tell(questions.question(turn, draft, step, lead=lead))

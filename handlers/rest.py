@@ -23,7 +23,9 @@ async def unknown_button(update: Update, context: Context) -> None:
 
 async def unknown_command(update: Update, context: Context) -> None:
     """A command we do not have."""
-    context.turn.tell(View(context.turn.words.tr("I don't know that one. /help shows all.")))
+    context.turn.tell(
+        View(context.turn.words.tr("I don't know that command. /help shows them all."))
+    )
 
 
 async def out_of_the_blue(update: Update, context: Context) -> None:

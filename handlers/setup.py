@@ -93,7 +93,7 @@ async def bot_moved(update: Update, context: Context) -> None:
 def _greet(turn: Turn, chat: Chat) -> None:
     words = turn.words
     text = words.tr(
-        "Hello. I serve this group once an admin of mine writes /here moderators in it."
+        "Hello. To review reports in this group, an admin of mine writes /here moderators in it."
     )
     turn.say(chat.id, View(text))
 

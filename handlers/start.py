@@ -17,11 +17,10 @@ _CODES = {"zh": "zh_Hans", "en": "en"}
 
 
 def welcome(words: Words) -> str:
-    """What the bot is for and how it goes, in four lines."""
+    """What the bot is for and how it goes, in two lines."""
     return words.tr(
-        "Seen something dangerous in the street? Send a photo of it.\n"
-        "Then the place and the kind: three touches, done.\n"
-        "Approved reports earn points. /help tells more."
+        "Photo, place, kind: three touches report a hazard, and approved reports earn points.\n"
+        "Seen one? Send a photo of it. /help tells more."
     )
 
 
@@ -30,7 +29,7 @@ async def start(update: Update, context: Context) -> None:
     turn = context.turn
     text = welcome(turn.words)
     if context.args:
-        text = turn.words.tr("That link is not valid (any more).") + "\n" + text
+        text = turn.words.tr("That link does not work any more.") + "\n" + text
     turn.tell(View(text))
 
 

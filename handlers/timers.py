@@ -30,7 +30,7 @@ def remind(turn: Turn) -> None:
         if turn.person is None or turn.person.unreachable_since is not None:
             continue
         step = drafts.step(turn.session, draft=draft, policy=turn.policy)
-        lead = turn.words.tr("Your report is still waiting.")
+        lead = turn.words.tr("Your report is not finished yet.")
         turn.tell(questions.question(turn, draft, step, lead=lead))
 
 

@@ -104,6 +104,16 @@ def pseudonym(person: Person, words: Words) -> str:
     return f"{words.tr(_BIRDS[person.bird])}-{person.bird_number}"
 
 
+def sentences(*said: str, words: Words) -> str:
+    """Sentences in one line; empty ones are left out, and Chinese puts no space between two.
+
+    Args:
+        said: each with its own full stop or question mark.
+        words: the language they are in.
+    """
+    return ("" if words.is_chinese else " ").join(sentence for sentence in said if sentence)
+
+
 def district_name(district: District | None, words: Words) -> str:
     """A district's name; a dash for one that is gone from the configuration."""
     return escape(words.choose(district.name_zh, district.name_en)) if district else "–"
@@ -139,7 +149,7 @@ def state_line(report: Report, words: Words) -> str:
         case State.APPROVED:
             return words.tr("✅ Approved")
         case State.REJECTED:
-            return words.tr("✖️ Not adopted")
+            return words.tr("✖️ Not approved")
         case State.WITHDRAWN:
             return words.tr("↩️ Withdrawn")
 
@@ -213,7 +223,7 @@ def outcome(report: Report, *, balance: int | None, words: Words) -> View:
         case State.REJECTED:
             answer = words.choose(report.reason_text_zh or "", report.reason_text_en or "")
             text = words.tr(
-                "✖️ #{number} was not adopted · {category}\n{reason}",
+                "✖️ #{number} not approved · {category}\n{reason}",
                 number=report.id,
                 category=category,
                 reason=escape(answer),
@@ -260,7 +270,8 @@ def card_text(report: Report, facts: CardFacts, words: Words) -> str:
     moment = report.created_at
     shown = f"{words.day(moment)} {words.clock(moment)}"
     age = f'<tg-time unix="{int(moment.timestamp())}" format="r">{shown}</tg-time>'
-    danger = f" · {words.tr('danger')}" if report.danger else ""
+    label = words.tr("danger")
+    danger = f" · {label}" if report.danger else ""
     lines = [f"<b>#{report.id}</b> {category_label(report, words)}{danger} · ⏱ {age}"]
     place = place_line(
         district=facts.district,
@@ -270,7 +281,8 @@ def card_text(report: Report, facts: CardFacts, words: Words) -> str:
     )
     if report.accuracy_m:
         place += words.tr(" (±{metres} m)", metres=words.number(round(report.accuracy_m)))
-    lines.append(f'📍 {place} · <a href="{escape(facts.map_url)}">{words.tr("map")}</a>')
+    link = words.tr("map")
+    lines.append(f'📍 {place} · <a href="{escape(facts.map_url)}">{link}</a>')
     if report.note:
         cut = report.note[:NOTE_ON_CARD].replace("\n", " ")
         dots = "…" if len(report.note) > NOTE_ON_CARD else ""
@@ -362,9 +374,11 @@ def decision_line(report: Report, *, policy: Policy, words: Words) -> str:
         case State.REJECTED:
             reason = policy.reject_reason(report.reject_reason or "")
             label = words.choose(reason.button.zh, reason.button.en) if reason else ""
-            return f"✖️ {words.tr('Rejected')} · {escape(label)} · {name} · {at}"
+            rejected = words.tr("✖️ Rejected")
+            return f"{rejected} · {escape(label)} · {name} · {at}"
         case State.WITHDRAWN:
-            return f"↩️ {words.tr('Withdrawn by the rider')} · {at}"
+            withdrawn = words.tr("↩️ Withdrawn by the rider")
+            return f"{withdrawn} · {at}"
         case State.SUBMITTED:
             return ""
 
@@ -381,10 +395,10 @@ def rights(missing: Sequence[str], words: Words) -> View:
     if "member" in missing:
         return View(words.tr("I am not in that group. Add me, then write /here moderators again."))
     if "post" in missing:
-        return View(words.tr("I may not write here. Allow me to send messages and photos."))
+        return View(words.tr("I cannot write here. Please allow me to send messages and photos."))
     return View(
         words.tr(
-            "One thing is missing: make me an administrator here (no special rights needed), "
-            "so that I notice who joins and leaves."
+            "I cannot see yet who joins and leaves. "
+            "Please make me an administrator here; no special rights are needed."
         )
     )
