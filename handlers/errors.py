@@ -38,9 +38,9 @@ def sentence(refusal: Refusal, *, words: Words) -> str:
             return sentences(where, kept, words=words) if outside.draft_kept else where
         case TooManyToday(limit=limit, again_at=again_at):
             return words.tr(
-                "{count} reports today; you can go on after {time}. Your draft is kept.",
+                "{count} reports today; you can go on after {clock}. Your draft is kept.",
                 count=words.number(limit),
-                time=words.clock(again_at),
+                clock=words.clock(again_at),
             )
         case TooManyPhotos(limit=limit):
             return words.trn(
