@@ -95,7 +95,9 @@ async def take_photo(update: Update, context: Context) -> str:
     report = _subject(turn)
     document = message.document
     if document is not None and (document.file_size or 0) > photos.MAX_BYTES:
-        turn.tell(View(turn.words.tr("That file is over 20 MB. A normal photo works.")))
+        turn.tell(
+            View(turn.words.tr("That file is too large (20 MB at most). A normal photo works."))
+        )
         return PHOTO
     source = document or message.photo[-1]
     sent = photos.Sent(

@@ -167,7 +167,7 @@ def _offer_place(turn: Turn, draft: Draft, photo: Photo, found: Found) -> None:
                 turn,
                 draft,
                 Step.PLACE,
-                lead=words.tr("The place saved in the photo cannot be read, so it was left out."),
+                lead=words.tr("The place saved in the photo makes no sense, so it was left out."),
             )
         )
 

@@ -55,12 +55,12 @@ def sentence(refusal: Refusal, *, words: Words) -> str:
         case OwnReport():
             return words.tr("A colleague has to review your own report.")
         case NotForYou():
-            return words.tr("That is for somebody else to do.")
+            return words.tr("That is not yours to change.")
         case OutOfDate() | UnknownCode():
             return words.tr("That button is out of date.")
         case WrongSetupCode():
             return words.tr(
-                "That code does not work. The newest one is shown where the bot was started."
+                "That code is not valid. The newest one is shown where the bot was started."
             )
     return words.tr("That is not possible right now.")
 

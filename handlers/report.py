@@ -69,9 +69,11 @@ async def take_file(update: Update, context: Context) -> State:
     assert document is not None
     words = turn.words
     if not _may_be_picture(document):
-        return _keep_asking(turn, words.tr("That file is no photo. A normal photo works."))
+        return _keep_asking(turn, words.tr("That file is no photo. Only photos, please."))
     if (document.file_size or 0) > photos.MAX_BYTES:
-        return _keep_asking(turn, words.tr("That file is over 20 MB. A normal photo works."))
+        return _keep_asking(
+            turn, words.tr("That file is too large (20 MB at most). A normal photo works.")
+        )
     sent = _sent(message, document.file_id, document.file_unique_id, True)
     return _take_picture(turn, message, sent)
 

@@ -29,7 +29,7 @@ async def start(update: Update, context: Context) -> None:
     turn = context.turn
     text = welcome(turn.words)
     if context.args:
-        text = turn.words.tr("That link does not work any more.") + "\n" + text
+        text = turn.words.tr("That link is not valid any more.") + "\n" + text
     turn.tell(View(text))
 
 
