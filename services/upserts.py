@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Table
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -28,9 +28,10 @@ def insert_new(session: Session, *, model: type[Base], values: Mapping[str, Any]
     Returns:
         True if the row is new; False if the key was taken and nothing changed.
     """
-    statement = _insert(session, model).on_conflict_do_nothing()
-    result = session.execute(statement, dict(values))
-    return cast("CursorResult[Any]", result).rowcount == 1
+    # Asked of the row itself: the count of rows of an insert is not told by every driver.
+    key = cast("Table", model.__table__).primary_key.columns
+    statement = _insert(session, model).on_conflict_do_nothing().returning(*key)
+    return session.execute(statement, dict(values)).first() is not None
 
 
 def insert_or_update(

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from scene import Scene
 from sqlalchemy import Engine
 
 from bot import schema
@@ -29,6 +28,7 @@ from bot.settings import load
 from models import clock
 from models.policy import Policy
 from services.districts import Districts, load_districts
+from tests.scene import Scene
 
 ROOT = Path(__file__).parents[1]
 # Half past one in the afternoon in Quangang, on a Tuesday.
@@ -143,14 +143,17 @@ def database_url(request) -> Iterator[str]:
 
 @pytest.fixture
 def sqlite_url(request) -> Iterator[str]:
-    """The same on SQLite only, for what has nothing to do with the database."""
+    """The address of one on SQLite, for what has nothing to do with the kind of database."""
     yield from _url(request, "sqlite", migrated=True)
 
 
 @pytest.fixture
-def postgresql_url(request) -> Iterator[str]:
-    """The same on PostgreSQL only."""
-    yield from _url(request, "postgresql", migrated=True)
+def postgresql_engine(request) -> Iterator[Engine]:
+    """A migrated, empty database on PostgreSQL, for what only that can do."""
+    for url in _url(request, "postgresql", migrated=True):
+        engine = create(url)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

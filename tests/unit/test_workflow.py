@@ -1,0 +1,136 @@
+"""The life of a report: only allowed moves, one at a time, each with its event."""
+
+import pytest
+from sqlalchemy import select
+
+from models import Report, ReportEvent
+from models.workflow import OPEN_STATES, TRANSITIONS, UNDECIDED_STATES, Actor, State
+from services import workflow
+from services.refusals import AlreadyDecided
+
+
+def events(session, report):
+    return session.scalars(
+        select(ReportEvent).where(ReportEvent.report_id == report.id).order_by(ReportEvent.id)
+    ).all()
+
+
+def test_the_table_is_sound():
+    names = [transition.name for transition in TRANSITIONS]
+    assert len(names) == len(set(names))
+    assert {transition.target for transition in TRANSITIONS} == set(State)
+    assert [t.name for t in TRANSITIONS if t.source is None] == ["submitted"]
+    assert UNDECIDED_STATES < OPEN_STATES
+
+
+@pytest.mark.parametrize("step", [t for t in TRANSITIONS if t.source], ids=lambda t: t.name)
+def test_every_move_changes_the_state_and_leaves_one_event(database, scene, midday, step):
+    with database.transaction() as session:
+        report = scene.report(session)
+        workflow.move(
+            session,
+            report=report,
+            transition=step.name,
+            actor=step.actor,
+            actor_id=9,
+            reason="unclear",
+        )
+        assert (report.state, report.revision) == (step.target, 1)
+
+    with database.transaction() as session:
+        assert session.get(Report, report.id).state == step.target
+        event = events(session, report)[-1]
+        assert (event.kind, event.from_state, event.to_state) == (
+            step.name,
+            step.source,
+            step.target,
+        )
+        assert (event.actor_id, event.actor_role, event.reason, event.at) == (
+            9,
+            step.actor,
+            "unclear",
+            midday,
+        )
+
+
+@pytest.mark.parametrize("first", ["approved", "rejected", "withdrawn"])
+@pytest.mark.parametrize("second", ["approved", "rejected", "withdrawn"])
+def test_what_is_decided_stays_decided(database, scene, first, second):
+    actors = {t.name: t.actor for t in TRANSITIONS}
+    with database.transaction() as session:
+        report = scene.report(session)
+        workflow.move(
+            session,
+            report=report,
+            transition=first,
+            actor=actors[first],
+            actor_id=9,
+            reason="r",
+            decided_by_name="林审核",
+        )
+        with pytest.raises(AlreadyDecided) as refused:
+            workflow.move(
+                session,
+                report=report,
+                transition=second,
+                actor=actors[second],
+                actor_id=10,
+                reason="r",
+                decided_by_name="陈审核",
+            )
+        assert (refused.value.state, refused.value.by) == (first, "林审核")
+        assert [event.kind for event in events(session, report)] == ["submitted", first]
+        assert report.decided_by_name == "林审核"
+
+
+@pytest.mark.parametrize(
+    ("move", "message"),
+    [
+        (("mended", Actor.REVIEWER, "r"), "no such transition"),
+        (("approved", Actor.RIDER, "r"), "not for a rider"),
+        (("withdrawn", Actor.REVIEWER, "r"), "not for a reviewer"),
+        (("rejected", Actor.REVIEWER, None), "needs a reason"),
+        (("rejected", Actor.REVIEWER, ""), "needs a reason"),
+    ],
+)
+def test_a_move_that_is_not_in_the_table_is_a_bug(database, scene, move, message):
+    name, actor, reason = move
+    with database.transaction() as session:
+        report = scene.report(session)
+        with pytest.raises(ValueError, match=message):
+            workflow.move(
+                session, report=report, transition=name, actor=actor, actor_id=1, reason=reason
+            )
+        assert report.state == State.SUBMITTED
+        assert len(events(session, report)) == 1
+
+
+def test_the_changes_of_a_move_are_written_in_the_same_breath(database, scene):
+    with database.transaction() as session:
+        report = scene.report(session)
+        workflow.move(
+            session,
+            report=report,
+            transition="approved",
+            actor=Actor.REVIEWER,
+            actor_id=1,
+            grade=3,
+        )
+        assert report.grade == 3
+
+
+def test_a_note_in_the_history_moves_nothing(database, scene):
+    with database.transaction() as session:
+        report = scene.report(session)
+        workflow.record(
+            session, report=report, kind="joined", actor=Actor.SYSTEM, actor_id=None, reason="why"
+        )
+        session.flush()
+        event = events(session, report)[-1]
+        assert (event.kind, event.from_state, event.to_state) == (
+            "joined",
+            "submitted",
+            "submitted",
+        )
+        assert event.actor_id is None
+        assert report.revision == 0
