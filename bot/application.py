@@ -38,22 +38,19 @@ class NoSuchBot(Exception):  # noqa: N818 - an answer to the operator
 class Sentinel:
     """The whole bot of one process, on front door 1."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
         """Nothing is opened yet.
 
         Args:
             settings: with a token.
+            stop: ends `run`, in order.
         """
         token = settings.telegram.token
         assert token is not None
         self._settings = settings
         self._policy = settings.policy
         self._api = BotApi(token.get_secret_value(), settings.telegram.api_url, AiohttpRequest())
-        self._stop = asyncio.Event()
-
-    def stop(self) -> None:
-        """End `run`, in order."""
-        self._stop.set()
+        self._stop = stop
 
     async def run(self, ready: Callable[[str, Code | None], None]) -> None:
         """Serve until stopped.
@@ -134,6 +131,23 @@ class Sentinel:
             _, late = await asyncio.wait({sending, asking}, timeout=FAREWELL_S)
             for task in late:
                 task.cancel()
+
+
+async def serve(
+    settings: Settings, stop: asyncio.Event, ready: Callable[[str, Code | None], None]
+) -> None:
+    """Run the whole bot of one process until an event says stop.
+
+    Args:
+        settings: with a token.
+        stop: ends it, in order.
+        ready: as `Sentinel.run` takes it.
+
+    Raises:
+        NoSuchBot: the token is wrong.
+        DistrictsError: the districts cannot be read.
+    """
+    await Sentinel(settings, stop).run(ready)
 
 
 def house_of(settings: Settings, districts: Districts, bot_username: str) -> House:

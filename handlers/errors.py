@@ -25,8 +25,17 @@ from services.refusals import (
 )
 
 
-def sentence(refusal: Refusal, *, words: Words) -> str:
-    """What to say to somebody whose wish was refused; plain text."""
+def sentence(refusal: Refusal, *, words: Words, among_colleagues: bool = False) -> str:
+    """What to say to somebody whose wish was refused.
+
+    Args:
+        refusal: what was refused, and why.
+        words: the language of who wished it.
+        among_colleagues: it is said at the review desk, where people know each other's names.
+
+    Returns:
+        Plain text.
+    """
     match refusal:
         case OutsideDistricts() as outside:
             where = words.tr(
@@ -51,7 +60,7 @@ def sentence(refusal: Refusal, *, words: Words) -> str:
         case SamePhoto():
             return words.tr("That photo is in the report already.")
         case AlreadyDecided() as decided:
-            return _decided(decided, words)
+            return _decided(decided, words, among_colleagues=among_colleagues)
         case OwnReport():
             return words.tr("A colleague has to review your own report.")
         case NotForYou():
@@ -65,8 +74,9 @@ def sentence(refusal: Refusal, *, words: Words) -> str:
     return words.tr("That is not possible right now.")
 
 
-def _decided(decided: AlreadyDecided, words: Words) -> str:
-    name = decided.by or ""
+def _decided(decided: AlreadyDecided, words: Words, *, among_colleagues: bool) -> str:
+    # Colleagues read who was faster; riders meet a desk, not its people.
+    name = (decided.by or "") if among_colleagues else ""
     match decided.state:
         case State.APPROVED if name:
             return words.tr("{name} approved it a moment ago.", name=name)
@@ -90,7 +100,8 @@ async def on_error(update: object, context: CallbackContext[Any, Any, Any, Any])
 def refuse(update: Update, turn: Turn, refusal: Refusal) -> None:
     """Answer a refused wish: on the button that was pressed, or with a message."""
     words = turn.words
-    text = sentence(refusal, words=words)
+    in_group = update.effective_chat is not None and update.effective_chat.type != "private"
+    text = sentence(refusal, words=words, among_colleagues=in_group)
     if update.callback_query is not None:
         turn.toast(update, text, alert=True)
     elif update.effective_chat is not None:

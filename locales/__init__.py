@@ -66,8 +66,7 @@ class Words:
         if metres < 950:
             rounded = round(metres) if metres < 100 else round(metres, -1)
             return self.tr("{metres} m", metres=self.number(rounded))
-        kilometres = metres / 1000
-        rounded_km = round(kilometres, 1) if kilometres < 10 else round(kilometres)
+        rounded_km = round(metres, -2) / 1000 if metres < 9_950 else round(metres / 1000)
         return self.tr("{kilometres} km", kilometres=self.number(rounded_km))
 
     def ago(self, then: datetime, *, now: datetime) -> str:

@@ -78,9 +78,9 @@ def problems() -> Iterator[str]:
                 yield f"{language}: not translated: {text!r}"
                 continue
             ids = text if isinstance(text, tuple) else (text,)
-            allowed = set(_PLACEHOLDER.findall(" ".join(ids)))
+            allowed = set(_PLACEHOLDER.findall(" ".join(str(part) for part in ids)))
             for string in strings:
-                got = set(_PLACEHOLDER.findall(string))
+                got = set(_PLACEHOLDER.findall(str(string)))
                 # A singular may leave the number out; nothing else may be lost or made up.
                 if got - allowed or (allowed - {"count"}) - got:
                     yield f"{language}: other placeholders: {text!r}"

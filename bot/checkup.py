@@ -1,0 +1,119 @@
+"""`sentinel check`: is everything in place? Each line is ok, or says what to do."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from telegram.error import BadRequest, Forbidden, InvalidToken, TelegramError
+
+from bot import database, schema
+from bot.aiohttp_request import AiohttpRequest
+from bot.bot_api import BotApi
+from bot.errands import missing_rights
+from bot.settings import Settings
+from services import chats
+from services.districts import DistrictsError, load_districts
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the checkup: what was looked at, if it is in order, what to do if not."""
+
+    what: str
+    fine: bool
+    note: str
+
+
+async def look(settings: Settings) -> AsyncIterator[Finding]:
+    """Look at everything the bot stands on.
+
+    Args:
+        settings: already valid.
+
+    Yields:
+        A finding for each thing.
+    """
+    yield Finding("configuration", True, "valid")
+    yield _zones(settings)
+    moderators: list[int] = []
+    finding = _database(settings, moderators)
+    yield finding
+    if settings.chats.moderators is not None and settings.chats.moderators not in moderators:
+        moderators.append(settings.chats.moderators)
+    token = settings.telegram.token
+    if token is None:
+        yield Finding(
+            "token", False, "none; set SENTINEL_TELEGRAM__TOKEN, or stay in the local chat"
+        )
+        return
+    request = AiohttpRequest(connections=4)
+    async with BotApi(token.get_secret_value(), settings.telegram.api_url, request) as api:
+        finding = await _token(api)
+        yield finding
+        if not finding.fine:
+            return
+        if not moderators:
+            yield Finding(
+                "moderator chat",
+                False,
+                "none yet; write /here moderators in it as an admin, or set "
+                "SENTINEL_CHATS__MODERATORS",
+            )
+        for chat_id in moderators:
+            yield await _chat(api, chat_id)
+
+
+def _zones(settings: Settings) -> Finding:
+    try:
+        districts = load_districts(settings.districts.file, settings.districts.places)
+    except DistrictsError as error:
+        return Finding("districts", False, str(error))
+    problems = districts.problems()
+    if problems:
+        return Finding("districts", False, "; ".join(problems))
+    return Finding("districts", True, f"{len(districts)} in {settings.districts.file}")
+
+
+def _database(settings: Settings, moderators: list[int]) -> Finding:
+    engine: Engine = database.create(settings.database_url)
+    try:
+        if not schema.is_current(engine):
+            return Finding("database", False, "not at its newest; run: sentinel migrate")
+        with Session(engine) as session:
+            moderators.extend(chat.id for chat in chats.moderators(session))
+    except SQLAlchemyError as error:
+        return Finding("database", False, f"cannot be used ({type(error).__name__})")
+    finally:
+        engine.dispose()
+    return Finding("database", True, f"at its newest, {engine.dialect.name}")
+
+
+async def _token(api: BotApi) -> Finding:
+    try:
+        me = await api.call("getMe")
+    except InvalidToken:
+        return Finding("token", False, "Telegram does not know it; take the one from BotFather")
+    except TelegramError as error:
+        return Finding("token", False, f"the Bot API does not answer ({type(error).__name__})")
+    return Finding("token", True, f"@{me['username']}")
+
+
+async def _chat(api: BotApi, chat_id: int) -> Finding:
+    what = f"moderator chat {chat_id}"
+    try:
+        await api.call("getChat", {"chat_id": chat_id})
+        missing = await missing_rights(api, chat_id)
+    except (BadRequest, Forbidden):
+        return Finding(what, False, "not reachable; add the bot to the group")
+    except TelegramError as error:
+        return Finding(what, False, f"the Bot API does not answer ({type(error).__name__})")
+    match missing:
+        case []:
+            return Finding(what, True, "reachable, all rights")
+        case ["admin"]:
+            return Finding(what, False, "make the bot an administrator of the group")
+        case ["post"]:
+            return Finding(what, False, "allow the bot to send messages and photos")
+    return Finding(what, False, "the bot is not in it; add it")
