@@ -1,0 +1,215 @@
+"""Chats: what each is for, who may decide in it, and what an upgrade to a supergroup moves."""
+
+from datetime import timedelta
+
+import pytest
+
+from models import Card, Chat, ChatPause, Membership, clock
+from models.cards import CardPurpose
+from services import cards, chats, conversations, outbox
+from services.refusals import NotForYou
+
+GROUP, SUPERGROUP = -100, -1001000000000
+
+
+def register(session, chat_id=GROUP, **told):
+    values = {"title": "审核", "purpose": "moderators", "name": None, "language": "zh_Hans"}
+    return chats.register(session, chat_id=chat_id, **(values | told))
+
+
+def test_a_chat_is_noted_once_and_its_title_followed(database, midday):
+    with database.transaction() as session:
+        assert chats.note(session, chat_id=GROUP, title="旧名").created_at == midday
+        assert chats.note(session, chat_id=GROUP, title="新名").title == "新名"
+        assert chats.note(session, chat_id=GROUP, title="").title == "新名"
+        assert chats.note(session, chat_id=GROUP, title="长" * 300).title == "长" * 255
+
+
+def test_a_registered_chat_is_found_by_its_purpose(database):
+    with database.transaction() as session:
+        assert chats.moderators(session) == []
+        register(session)
+        register(session, chat_id=-200, purpose="team", name="roads")
+        assert [chat.id for chat in chats.moderators(session)] == [GROUP]
+        assert chats.find(session, chat_id=-200).name == "roads"
+        assert chats.find(session, chat_id=-300) is None
+
+
+def test_registering_again_keeps_the_language_that_was_chosen(database):
+    with database.transaction() as session:
+        register(session).language = "en"
+        assert register(session, language="zh_Hans").language == "en"
+
+
+def test_members_of_the_moderator_chat_may_decide(database):
+    with database.transaction() as session:
+        register(session)
+        chats.member(session, chat_id=GROUP, person_id=5, status="member", name="林")
+        assert chats.require_reviewer(session, chat_id=GROUP, person_id=5).id == GROUP
+        # Telegram shows the buttons to members only, so who was never told of is one.
+        assert chats.require_reviewer(session, chat_id=GROUP, person_id=6).id == GROUP
+
+
+@pytest.mark.parametrize("status", ["left", "kicked"])
+def test_who_left_may_not_decide_until_they_are_back(database, status):
+    with database.transaction() as session:
+        register(session)
+        chats.member(session, chat_id=GROUP, person_id=5, status=status, name="林")
+        with pytest.raises(NotForYou):
+            chats.require_reviewer(session, chat_id=GROUP, person_id=5)
+    with database.transaction() as session:
+        chats.member(session, chat_id=GROUP, person_id=5, status="member", name="林")
+        chats.require_reviewer(session, chat_id=GROUP, person_id=5)
+
+
+@pytest.mark.parametrize("chat_id", [-200, -300, 5])
+def test_nobody_decides_in_any_other_chat(database, chat_id):
+    with database.transaction() as session:
+        register(session)
+        register(session, chat_id=-200, purpose="team")
+        with pytest.raises(NotForYou):
+            chats.require_reviewer(session, chat_id=chat_id, person_id=5)
+
+
+def test_the_bots_own_standing_is_noted(database):
+    with database.transaction() as session:
+        chats.bot_standing(
+            session,
+            chat_id=GROUP,
+            title="审核",
+            status="administrator",
+            rights={"can_pin_messages": True},
+        )
+    with database.transaction() as session:
+        chat = session.get(Chat, GROUP)
+        assert (chat.bot_status, chat.bot_rights) == ("administrator", {"can_pin_messages": True})
+        assert chat.purpose is None
+
+
+def test_an_upgraded_group_takes_everything_with_it(database, scene):
+    with database.transaction() as session:
+        register(session)
+        chats.member(session, chat_id=GROUP, person_id=5, status="left", name="林")
+        report = scene.report(session)
+        card = cards.find_or_make(
+            session, report_id=report.id, chat_id=GROUP, purpose=CardPurpose.REVIEW
+        )
+        card.message_id = 77
+        outbox.queue(session, chat_id=GROUP, method="sendMessage", payload={})
+        session.add(ChatPause(chat_id=GROUP, until=clock.now() + timedelta(hours=1)))
+
+    with database.transaction() as session:
+        assert chats.migrate(session, old_id=GROUP, new_id=SUPERGROUP)
+
+    with database.transaction() as session:
+        assert [chat.id for chat in chats.moderators(session)] == [SUPERGROUP]
+        assert chats.current(session, chat_id=GROUP).id == SUPERGROUP
+        assert session.get(Chat, SUPERGROUP).title == "审核"
+        moved = session.get(Card, card.id)
+        assert (moved.chat_id, moved.message_id) == (SUPERGROUP, None)
+        assert [report.id for report in cards.unplaced(session, chat_id=SUPERGROUP)] == [report.id]
+        assert [sending.chat_id for sending in outbox.claim(session, busy=())] == [SUPERGROUP]
+        with pytest.raises(NotForYou):
+            chats.require_reviewer(session, chat_id=GROUP, person_id=5)
+        assert chats.require_reviewer(session, chat_id=GROUP, person_id=6).id == SUPERGROUP
+
+
+def test_a_second_telling_of_an_upgrade_is_harmless(database):
+    with database.transaction() as session:
+        register(session)
+        assert chats.migrate(session, old_id=GROUP, new_id=SUPERGROUP)
+        assert not chats.migrate(session, old_id=GROUP, new_id=SUPERGROUP)
+        assert [chat.id for chat in chats.moderators(session)] == [SUPERGROUP]
+
+
+def test_registering_an_old_id_finds_todays_chat(database):
+    with database.transaction() as session:
+        register(session)
+        chats.migrate(session, old_id=GROUP, new_id=SUPERGROUP)
+        assert register(session).id == SUPERGROUP
+
+
+def test_an_upgrade_of_a_group_nobody_told_us_of(database):
+    with database.transaction() as session:
+        assert chats.migrate(session, old_id=GROUP, new_id=SUPERGROUP)
+        assert chats.current(session, chat_id=GROUP).purpose is None
+
+
+def test_a_member_is_one_row_however_often_told(database):
+    with database.transaction() as session:
+        for status in ("member", "administrator"):
+            chats.member(session, chat_id=GROUP, person_id=5, status=status, name="林" * 200)
+    with database.transaction() as session:
+        row = session.get(Membership, (GROUP, 5))
+        assert (row.status, row.name) == ("administrator", "林" * 128)
+
+
+def test_each_report_has_one_card_in_a_chat(database, scene):
+    with database.transaction() as session:
+        report, other = scene.report(session), scene.report(session)
+        assert (
+            cards.find(session, report_id=report.id, chat_id=GROUP, purpose=CardPurpose.REVIEW)
+            is None
+        )
+        made = [
+            cards.find_or_make(session, report_id=report.id, chat_id=chat, purpose=purpose).id
+            for chat in (GROUP, GROUP, -200)
+            for purpose in CardPurpose
+        ]
+        assert len(set(made)) == 4
+        of_it = cards.of_report(session, report_id=report.id, purpose=CardPurpose.REVIEW)
+        assert [card.chat_id for card in of_it] == [GROUP, -200]
+        assert cards.of_report(session, report_id=other.id, purpose=CardPurpose.REVIEW) == []
+
+
+def test_undealt_reports_come_dangers_first_then_the_oldest(database, scene):
+    with database.transaction() as session:
+        calm = scene.report(session, category="other")
+        danger = scene.report(session, category="manhole")
+        second = scene.report(session, category="manhole")
+        dealt = scene.report(session, category="manhole")
+        cards.find_or_make(session, report_id=dealt.id, chat_id=GROUP, purpose=CardPurpose.REVIEW)
+        found = cards.undealt(session, chat_id=GROUP, limit=10)
+        assert [report.id for report in found] == [danger.id, second.id, calm.id]
+        assert len(cards.undealt(session, chat_id=GROUP, limit=2)) == 2
+        assert len(cards.undealt(session, chat_id=-200, limit=10)) == 4
+
+
+KEY = (GROUP, 5)
+
+
+def test_a_conversation_is_begun_moved_on_and_ended(database, midday):
+    with database.transaction() as session:
+        assert conversations.state(session, name="note", key=KEY) is None
+        conversations.set_state(session, name="note", key=KEY, state="waiting")
+        conversations.set_subject(session, name="note", key=KEY, subject_id=1042)
+    with database.transaction() as session:
+        assert conversations.state(session, name="note", key=KEY) == "waiting"
+        conversations.set_state(session, name="note", key=KEY, state="sure?")
+        assert conversations.subject(session, name="note", key=KEY) == 1042
+    with database.transaction() as session:
+        assert conversations.state(session, name="note", key=KEY) == "sure?"
+        conversations.set_state(session, name="note", key=KEY, state=None)
+    with database.transaction() as session:
+        assert conversations.state(session, name="note", key=KEY) is None
+        assert conversations.subject(session, name="note", key=KEY) is None
+
+
+def test_a_conversation_ended_and_begun_again_has_no_old_subject(database):
+    with database.transaction() as session:
+        conversations.set_state(session, name="note", key=KEY, state="waiting")
+        conversations.set_subject(session, name="note", key=KEY, subject_id=1042)
+        conversations.set_state(session, name="note", key=KEY, state=None)
+        conversations.set_state(session, name="note", key=KEY, state="waiting")
+        assert conversations.subject(session, name="note", key=KEY) is None
+
+
+@pytest.mark.parametrize("other", [("photo", KEY), ("note", (GROUP, 6)), ("note", (-200, 5))])
+def test_conversations_know_nothing_of_each_other(database, other):
+    name, key = other
+    with database.transaction() as session:
+        conversations.set_state(session, name="note", key=KEY, state="waiting")
+        assert conversations.state(session, name=name, key=key) is None
+        conversations.set_subject(session, name=name, key=key, subject_id=1)
+        conversations.forget(session, name=name, key=key)
+        assert conversations.state(session, name="note", key=KEY) == "waiting"

@@ -1,0 +1,197 @@
+"""People: their language, their pseudonym, and how the first admin gets in."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from sqlalchemy import func, select
+
+from models import Person, Role, SetupCode
+from services import people
+from services.refusals import NotForYou, WrongSetupCode
+
+
+@pytest.mark.parametrize(
+    ("tag", "language"),
+    [
+        ("zh", "zh_Hans"),
+        ("zh-hans", "zh_Hans"),
+        ("zh-Hant-TW", "zh_Hans"),
+        ("zh_CN", "zh_Hans"),
+        ("en", "en"),
+        ("en-GB", "en"),
+        ("fr", "en"),
+        ("zha", "en"),
+        ("", "zh_Hans"),
+        (None, "zh_Hans"),
+    ],
+)
+def test_the_app_tells_which_language_is_nearest(policy, tag, language):
+    assert people.language_for(tag, policy=policy) == language
+
+
+def meet(session, policy, person_id=5, language_code="zh-hans"):
+    return people.meet(session, person_id=person_id, language_code=language_code, policy=policy)
+
+
+def test_somebody_new_gets_a_row_and_a_pseudonym(database, policy, midday):
+    with database.transaction() as session:
+        meet(session, policy)
+
+    with database.transaction() as session:
+        person = people.find(session, person_id=5)
+        assert (person.language, person.language_chosen) == ("zh_Hans", False)
+        assert 0 <= person.bird < people.BIRDS
+        assert 1 <= person.bird_number <= 99
+        assert person.created_at == midday
+        assert person.unreachable_since is None
+
+
+def test_who_never_wrote_is_nobody(database):
+    with database.transaction() as session:
+        assert people.find(session, person_id=5) is None
+
+
+def test_meeting_again_changes_nothing(database, policy):
+    with database.transaction() as session:
+        first = meet(session, policy)
+        name = (first.bird, first.bird_number)
+    with database.transaction() as session:
+        again = meet(session, policy)
+        assert (again.bird, again.bird_number) == name
+        assert session.scalar(select(func.count(Person.id))) == 1
+
+
+def test_ids_of_telegram_need_more_than_32_bits(database, policy):
+    with database.transaction() as session:
+        assert meet(session, policy, person_id=2**52 - 1).id == 2**52 - 1
+
+
+def test_the_language_follows_the_app_until_it_is_chosen(database, policy):
+    with database.transaction() as session:
+        person = meet(session, policy, language_code="zh-hans")
+        assert meet(session, policy, language_code="en").language == "en"
+        assert meet(session, policy, language_code=None).language == "en"
+        people.choose_language(session, person=person, language="zh_Hans")
+    with database.transaction() as session:
+        assert meet(session, policy, language_code="en").language == "zh_Hans"
+
+
+def test_nobody_gets_a_pseudonym_that_is_taken(database, policy, monkeypatch):
+    drawn = iter([3, 3, 4])
+    monkeypatch.setattr(people.random, "randrange", lambda _: next(drawn))
+    monkeypatch.setattr(people.random, "randint", lambda *_: 27)
+    with database.transaction() as session:
+        assert meet(session, policy, person_id=1).bird == 3
+        assert meet(session, policy, person_id=2).bird == 4
+
+
+def test_a_thousand_people_all_have_pseudonyms_of_their_own(database, policy):
+    with database.transaction() as session:
+        for number in range(1, 1101):
+            meet(session, policy, person_id=number)
+        names = select(Person.bird, Person.bird_number).distinct().subquery()
+        assert session.scalar(select(func.count()).select_from(names)) == 1100
+
+
+def test_two_first_messages_at_once_make_one_person(database, policy):
+    together = Barrier(2)
+
+    def first_message(_):
+        together.wait(30)
+        with database.transaction() as session:
+            person = meet(session, policy)
+            return (person.bird, person.bird_number)
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(first_message, range(2))
+    assert one == other
+
+
+def test_who_blocks_the_bot_is_noted_once_and_can_come_back(database, policy, midday, clock_at):
+    with database.transaction() as session:
+        meet(session, policy)
+        people.unreachable(session, person_id=5)
+    clock_at(midday.replace(hour=9))
+    with database.transaction() as session:
+        people.unreachable(session, person_id=5)
+        assert people.find(session, person_id=5).unreachable_since == midday
+        session.expunge_all()
+        people.reachable(session, person_id=5)
+        assert people.find(session, person_id=5).unreachable_since is None
+
+
+def test_an_admin_named_by_an_operator_may_never_have_written(database, policy):
+    with database.transaction() as session:
+        people.make_admin(session, person_id=5, policy=policy)
+        people.make_admin(session, person_id=5, policy=policy)
+        assert people.admins(session) == [5]
+        people.require_admin(session, person_id=5)
+        with pytest.raises(NotForYou):
+            people.require_admin(session, person_id=6)
+
+
+def open_code(database):
+    with database.transaction() as session:
+        return people.new_setup_code(session).text
+
+
+def claim(database, policy, text, person_id=5):
+    with database.transaction() as session:
+        person = meet(session, policy, person_id=person_id)
+        try:
+            people.claim_setup_code(session, person=person, text=text)
+        except WrongSetupCode:
+            return False
+        return True
+
+
+@pytest.mark.parametrize(
+    "written", [str, str.lower, lambda code: code.replace("-", " "), lambda code: f" {code}\n"]
+)
+def test_the_first_to_send_the_code_is_the_first_admin(database, policy, written):
+    code = open_code(database)
+
+    assert claim(database, policy, written(code))
+
+    with database.transaction() as session:
+        assert people.is_admin(session, person_id=5)
+        assert people.new_setup_code(session) is None
+        assert session.scalar(select(func.count()).select_from(SetupCode)) == 0
+
+
+def test_the_code_works_once(database, policy):
+    code = open_code(database)
+    assert claim(database, policy, code)
+    assert not claim(database, policy, code, person_id=6)
+
+    with database.transaction() as session:
+        assert people.admins(session) == [5]
+
+
+def test_a_new_code_ends_the_one_before(database, policy):
+    old, new = open_code(database), open_code(database)
+    assert not claim(database, policy, old)
+    assert claim(database, policy, new)
+
+
+def test_without_a_code_nobody_becomes_admin(database, policy):
+    assert not claim(database, policy, "")
+
+
+def test_the_code_itself_is_not_in_the_database(database):
+    code = open_code(database)
+    with database.transaction() as session:
+        stored = session.get(SetupCode, 1).code_hash
+    assert code.replace("-", "") not in stored
+    assert len(code.replace("-", "")) == 12
+
+
+def test_guessing_ends_after_some_tries(database, policy):
+    code = open_code(database)
+    for number in range(people.SETUP_TRIES):
+        assert not claim(database, policy, f"AAAA-AAAA-{number:04}", person_id=number + 1)
+
+    assert not claim(database, policy, code)
+    with database.transaction() as session:
+        assert session.scalar(select(func.count()).select_from(Role)) == 0
