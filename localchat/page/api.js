@@ -2,7 +2,7 @@
  * The people's API of the local chat (docs/localchat.md): calls, and the stream of events.
  */
 
-import { t } from "./language.js";
+import { pick, t } from "./language.js";
 
 /** The local chat answered, and the answer is no. `message` is a sentence. */
 export class Refused extends Error {}
@@ -27,7 +27,8 @@ async function call(method, path, body) {
   if (response.status >= 500) throw new Unreachable(t("unreachable"));
   const type = response.headers.get("Content-Type") ?? "";
   const answer = type.includes("json") ? await response.json() : null;
-  if (!response.ok) throw new Refused(answer?.error ?? `${response.status} ${response.statusText}`);
+  if (!response.ok)
+    throw new Refused(pick(answer?.error) || `${response.status} ${response.statusText}`);
   return answer;
 }
 

@@ -219,9 +219,11 @@ function chatMenu(item, at) {
   const { me } = state;
   const run = (work) => () => work().then(refresh, complain);
   if (item.chat.type === "private") {
-    const items = item.blocked
-      ? [{ label: t("unblock"), act: run(() => api.block(me, false)) }]
-      : [{ label: t("block"), danger: true, act: run(() => api.block(me, true)) }];
+    const blocks = { label: t("block"), danger: true, act: run(() => api.block(me, true)) };
+    const unblocks = { label: t("unblock"), act: run(() => api.block(me, false)) };
+    const items = [item.blocked !== true && blocks, item.blocked !== false && unblocks].filter(
+      Boolean,
+    );
     openMenu(at, items);
     return;
   }

@@ -115,6 +115,18 @@ export class Composer {
       },
       t("start"),
     );
+    this.unblockButton = el(
+      "button",
+      {
+        type: "button",
+        class: "plain start",
+        "data-testid": "unblock-button",
+        on: { click: () => this.#attempt(() => api.block(page.me, false)) },
+      },
+      t("blocked"),
+      " ",
+      t("unblock"),
+    );
     this.line = el(
       "div",
       { class: "composer-line" },
@@ -133,6 +145,7 @@ export class Composer {
       this.trayBox,
       this.line,
       this.startButton,
+      this.unblockButton,
       this.keyboardBox,
       this.photoInput,
       this.fileInput,
@@ -148,9 +161,12 @@ export class Composer {
 
   /** The chat's entry changed: START, commands. */
   refresh() {
-    const unstarted = this.#chat.private && !this.#chat.item.started;
+    const blocked = this.#chat.private && this.#chat.item.blocked === true;
+    const unstarted = this.#chat.private && !this.#chat.item.started && !blocked;
     this.startButton.hidden = !unstarted;
-    this.line.hidden = unstarted;
+    this.unblockButton.hidden = !blocked;
+    this.line.hidden = unstarted || blocked;
+    this.#showKeyboard();
     this.menuButton.hidden = (this.#chat.item.commands ?? []).length === 0;
     this.#grow();
   }
@@ -240,7 +256,7 @@ export class Composer {
     const markup = this.#standing?.markup;
     const rows = Boolean(markup?.keyboard);
     this.keyboardButton.hidden = !rows;
-    this.keyboardBox.hidden = !rows || !this.#keyboardOpen;
+    this.keyboardBox.hidden = !rows || !this.#keyboardOpen || this.line.hidden;
     this.keyboardBox.replaceChildren(
       ...(rows ? [replyKeyboard(markup, (button) => this.#pressReply(button))] : []),
     );

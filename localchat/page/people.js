@@ -15,8 +15,9 @@ export function nameOf(who) {
   if (!who) return "";
   if (who.title) return who.title;
   const parts = [who.first_name, who.last_name].filter(Boolean);
-  const han = parts.every((part) => /^\p{Script=Han}+$/u.test(part));
-  return parts.join(han ? "" : " ") || String(who.id ?? "");
+  // A Chinese name opens with the family's and has no space.
+  const chinese = parts.every((part) => /^\p{Script=Han}+$/u.test(part));
+  return (chinese ? parts.reverse().join("") : parts.join(" ")) || String(who.id ?? "");
 }
 
 /** The colour of a user or chat, the same everywhere: a number into the palette of the style sheet. */
