@@ -15,9 +15,10 @@ export function nameOf(who) {
   if (!who) return "";
   if (who.title) return who.title;
   const parts = [who.first_name, who.last_name].filter(Boolean);
-  // A Chinese name opens with the family's and has no space.
-  const chinese = parts.every((part) => /^\p{Script=Han}+$/u.test(part));
-  return (chinese ? parts.reverse().join("") : parts.join(" ")) || String(who.id ?? "");
+  if (!parts.every((part) => /^\p{Script=Han}+$/u.test(part))) return parts.join(" ");
+  // A Chinese family name, one character long but for a few, stands first; none has a space.
+  if (parts.length === 2 && parts[1].length === 1) parts.reverse();
+  return parts.join("") || String(who.id ?? "");
 }
 
 /** The colour of a user or chat, the same everywhere: a number into the palette of the style sheet. */
