@@ -230,11 +230,15 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
 def _lines(file: Path, error: ValidationError) -> list[str]:
     lines = []
     for problem in error.errors(include_url=False):
-        path = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"{file}: {path}: unknown key")
+        parts = [str(part) for part in problem["loc"]]
+        path = ".".join(parts) or "(whole file)"
+        variable = PREFIX + "__".join(parts).upper()
+        unknown = problem["type"] == "extra_forbidden"
+        said = "unknown key" if unknown else problem["msg"].removeprefix("Value error, ")
+        if variable in os.environ:
+            lines.append(f"{variable}: {said} (environment)")
         else:
-            lines.append(f"{file}: {path}: {problem['msg'].removeprefix('Value error, ')}")
+            lines.append(f"{file}: {path}: {said}")
     return lines
 
 
