@@ -6,7 +6,7 @@ What is heavy is imported by the command that needs it: `--help` should not wait
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,7 +67,7 @@ def _listening(username: str, code: "Code | None") -> None:
     typer.echo("Is everything in place? sentinel check")
 
 
-def _serve(main: Callable[[asyncio.Event], "asyncio.Future[None]"]) -> None:
+def _serve(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
     from bot.application import NoSuchBot  # noqa: PLC0415
     from services.districts import DistrictsError  # noqa: PLC0415
 

@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -146,8 +147,11 @@ class Intake:
 
     def _after_failure(self, raw: dict[str, Any], error: Exception) -> Outcome:
         # Frames and kinds only: messages of errors may carry what a person wrote.
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        text = f"{frames}{type(error).__name__}"
+        frames = [
+            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ]
+        text = "\n".join([*frames, type(error).__name__])
         with self._database.transaction() as session:
             failure = updates.failed(session, update_id=raw["update_id"], error=text, payload=raw)
             if failure.set_aside:
@@ -158,7 +162,7 @@ class Intake:
             tries=failure.tries,
             set_aside=failure.set_aside,
             error=type(error).__name__,
-            frames=frames,
+            frames=frames[-4:],
         )
         return Outcome.SET_ASIDE if failure.set_aside else Outcome.FAILED
 

@@ -461,15 +461,14 @@ def album_of(session: Session, *, person_id: int, media_group_id: str) -> Report
 
 def record_of(session: Session, *, person_id: int) -> Record:
     """What became of a rider's reports so far."""
-    rows = dict(
-        session.execute(
-            select(Report.state, func.count(Report.id))
-            .where(
-                Report.reporter_id == person_id,
-                Report.state.in_((State.APPROVED, State.REJECTED)),
-            )
-            .group_by(Report.state)
-        ).tuples()
+    rows = session.execute(
+        select(Report.state, func.count(Report.id))
+        .where(
+            Report.reporter_id == person_id,
+            Report.state.in_((State.APPROVED, State.REJECTED)),
+        )
+        .group_by(Report.state)
     )
-    approved = rows.get(State.APPROVED, 0)
-    return Record(approved=approved, decided=approved + rows.get(State.REJECTED, 0))
+    counts = {state: count for state, count in rows}  # noqa: C416 - rows are no pairs to mypy
+    approved = counts.get(State.APPROVED, 0)
+    return Record(approved=approved, decided=approved + counts.get(State.REJECTED, 0))

@@ -1,0 +1,339 @@
+"""Whatever goes wrong on the way in or out: nothing lost, nothing doubled, nobody left in silence."""
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from bot.intake import Outcome
+from handlers import report as report_handlers
+from models import (
+    ChatPause,
+    Draft,
+    FailedUpdate,
+    LedgerEntry,
+    Outgoing,
+    Person,
+    Report,
+    ReportPhoto,
+    Role,
+    clock,
+)
+from services import drafts
+from tests.conversations.people import CHEN, DESK, LIN, RIDER
+from tests.conversations.scene import HERE, Scene, buttons_of
+from tests.pictures import jpeg
+
+
+def send_everything(scene: Scene) -> None:
+    scene.world.send_photos(RIDER, RIDER, [jpeg(1)])
+    scene.world.send_location(RIDER, RIDER, *HERE, accuracy=12)
+
+
+async def reported(scene: Scene) -> Report:
+    send_everything(scene)
+    await scene.settle()
+    await scene.press(RIDER, RIDER, "guardrail")
+    report: Report = scene.rows(Report)[-1]
+    return report
+
+
+class TestComingIn:
+    async def test_the_same_update_twice_changes_nothing(self, scene: Scene) -> None:
+        send_everything(scene)
+        updates = scene.pending()
+        for update in updates * 3:
+            await scene.intake.apply(update)
+        await scene.settle()
+        assert scene.outcomes == [Outcome.DUPLICATE] * len(updates)
+        assert len(scene.from_bot(RIDER)) == 2
+
+    async def test_a_handler_that_raises_is_rolled_back_and_set_aside(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scene.may_fail = True
+        assert scene.code is not None
+        scene.world.say(LIN, LIN, scene.code.text)
+        await scene.settle()
+
+        def broken(*args: Any, **kwargs: Any) -> None:
+            raise RuntimeError(kwargs["latitude"])
+
+        with monkeypatch.context() as broken_code:
+            broken_code.setattr(drafts, "set_place", broken)
+            send_everything(scene)
+            await scene.settle()
+        assert scene.outcomes[-2:] == [Outcome.APPLIED, Outcome.SET_ASIDE]
+        assert "our side" in scene.said(RIDER)
+        assert "🚨" in scene.said(LIN)
+        [failed] = scene.rows(FailedUpdate)
+        assert failed.tries == 3
+        assert str(HERE[0]) not in failed.error
+        # What came before is safe, and the step can be done again.
+        scene.world.send_location(RIDER, RIDER, *HERE, accuracy=12)
+        await scene.settle()
+        assert "What kind?" in scene.said(RIDER)
+
+    async def test_a_handler_that_raises_once_is_tried_again(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scene.may_fail = True
+        times = iter([True])
+        right = drafts.set_place
+
+        def sometimes(*args: Any, **kwargs: Any) -> None:
+            if next(times, False):
+                raise RuntimeError("once")
+            right(*args, **kwargs)
+
+        monkeypatch.setattr(report_handlers.drafts, "set_place", sometimes)
+        send_everything(scene)
+        await scene.settle()
+        assert Outcome.SET_ASIDE not in scene.outcomes
+        assert "What kind?" in scene.said(RIDER)
+
+    async def test_a_handler_that_waits_is_found_out(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scene.may_fail = True
+
+        async def calls_telegram(update: Any, context: Any) -> None:
+            await context.bot.send_message(RIDER, "hello")
+
+        table = await scene.database.in_thread(scene.intake._application)
+        handler = next(
+            h for h in table.handlers[0] if getattr(h, "commands", None) == frozenset({"help"})
+        )
+        monkeypatch.setattr(handler, "callback", calls_telegram)
+        scene.world.say(RIDER, RIDER, "/help")
+        await scene.settle()
+        assert scene.outcomes[-1] is Outcome.SET_ASIDE
+
+    async def test_updates_of_every_kind_are_taken(self, scene: Scene) -> None:
+        kinds = (
+            "channel_post",
+            "poll",
+            "inline_query",
+            "message_reaction",
+            "chat_join_request",
+            "shipping_query",
+            "business_message",
+            "something_of_2030",
+        )
+        for number, kind in enumerate(kinds):
+            outcome = await scene.intake.apply({"update_id": 9000 + number, kind: _body(kind)})
+            assert outcome is Outcome.APPLIED
+
+    async def test_buttons_and_messages_side_by_side(self, scene: Scene) -> None:
+        for seed in range(4):
+            chance = random.Random(seed)
+            scene.world.send_photos(RIDER, RIDER, [jpeg(seed)])
+            scene.world.send_location(RIDER, RIDER, HERE[0] + 0.002 * seed, HERE[1], accuracy=12)
+            await scene.settle()
+            keyboard = scene.last(RIDER)
+            scene.world.press(RIDER, RIDER, keyboard["message_id"], buttons_of(keyboard)[0][0])
+            scene.world.say(RIDER, RIDER, "a note")
+            updates = scene.pending()
+            chance.shuffle(updates)
+            for update in updates:
+                await scene.intake.apply(update)
+            await scene.settle()
+            if scene.rows(Draft):
+                scene.world.say(RIDER, RIDER, "/cancel")
+                await scene.settle()
+        assert len(scene.rows(Report)) == 4
+
+
+def _body(kind: str) -> dict[str, Any]:
+    user = {"id": 77, "is_bot": False, "first_name": "X"}
+    chat = {"id": -100200, "type": "channel", "title": "News"}
+    return {
+        "channel_post": {"message_id": 1, "date": 1, "chat": chat, "text": "hi"},
+        "poll": {
+            "id": "1",
+            "question": "?",
+            "options": [],
+            "total_voter_count": 0,
+            "is_closed": True,
+            "is_anonymous": True,
+            "type": "regular",
+            "allows_multiple_answers": False,
+            "allows_revoting": False,
+            "members_only": False,
+        },
+        "inline_query": {"id": "1", "from": user, "query": "", "offset": ""},
+        "message_reaction": {
+            "chat": chat,
+            "message_id": 1,
+            "user": user,
+            "date": 1,
+            "old_reaction": [],
+            "new_reaction": [],
+        },
+        "chat_join_request": {"chat": chat, "from": user, "user_chat_id": 77, "date": 1},
+        "shipping_query": {
+            "id": "1",
+            "from": user,
+            "invoice_payload": "x",
+            "shipping_address": {
+                "country_code": "CN",
+                "state": "",
+                "city": "",
+                "street_line1": "",
+                "street_line2": "",
+                "post_code": "",
+            },
+        },
+        "business_message": {
+            "message_id": 1,
+            "date": 1,
+            "text": "hi",
+            "from": user,
+            "chat": {"id": 77, "type": "private", "first_name": "X"},
+        },
+        "something_of_2030": {"a": 1},
+    }[kind]
+
+
+class TestGoingOut:
+    async def test_429_rests_that_chat_only(self, scene: Scene) -> None:
+        scene.world.faults.add("sendPhoto", chat_id=DESK, error=429, retry_after=7)
+        await reported(scene)
+        assert "Reported" in scene.said(RIDER)
+        assert scene.from_bot(DESK) == []
+        assert [pause.chat_id for pause in scene.rows(ChatPause)] == [DESK]
+        clock.advance(timedelta(seconds=8))
+        await scene.settle()
+        assert len(scene.from_bot(DESK)) == 1
+
+    async def test_order_is_kept_through_failures(self, scene: Scene) -> None:
+        scene.world.faults.add(chat_id=RIDER, error=500, times=2)
+        send_everything(scene)
+        await scene.settle()
+        for _ in range(4):
+            clock.advance(timedelta(seconds=10))
+            await scene.settle()
+        said = [message["text"] for message in scene.from_bot(RIDER)]
+        assert "Where is it?" in said[0]
+        assert "What kind?" in said[1]
+        assert len(said) == 2
+
+    @pytest.mark.parametrize("kind", ["drop_before", "hang"])
+    async def test_what_did_not_arrive_is_sent_again(self, scene: Scene, kind: str) -> None:
+        scene.world.faults.add("sendMessage", chat_id=RIDER, kind=kind)
+        scene.world.send_photos(RIDER, RIDER, [jpeg(1)])
+        await scene.settle()
+        clock.advance(timedelta(seconds=10))
+        await scene.settle()
+        assert len(scene.from_bot(RIDER)) == 1
+
+    async def test_what_may_have_arrived_is_sent_again_too(self, scene: Scene) -> None:
+        scene.world.faults.add("sendMessage", chat_id=RIDER, kind="drop_after")
+        scene.world.send_photos(RIDER, RIDER, [jpeg(1)])
+        await scene.settle()
+        clock.advance(timedelta(seconds=10))
+        await scene.settle()
+        assert len(scene.from_bot(RIDER)) == 2
+
+    async def test_blocked_keeps_reports_and_points(self, scene: Scene) -> None:
+        await reported(scene)
+        scene.world.faults.add(
+            chat_id=RIDER, error=403, description="Forbidden: bot was blocked by the user"
+        )
+        await scene.press(LIN, DESK, "★★★")
+        [person] = [row for row in scene.rows(Person) if row.id == RIDER]
+        assert person.unreachable_since is not None
+        assert max(entry.points for entry in scene.rows(LedgerEntry)) == 20
+        assert scene.rows(Outgoing) == []
+
+    async def test_a_refused_message_is_kept_and_told(self, scene: Scene) -> None:
+        assert scene.code is not None
+        scene.world.say(LIN, LIN, scene.code.text)
+        await scene.settle()
+        scene.world.faults.add(
+            "sendMessage", chat_id=RIDER, error=400, description="Bad Request: no"
+        )
+        scene.world.send_photos(RIDER, RIDER, [jpeg(1)])
+        await scene.settle()
+        [dead] = scene.rows(Outgoing)
+        assert dead.state == "dead"
+        assert "🚨" in scene.said(LIN)
+
+    async def test_a_card_goes_without_a_photo_telegram_will_not_take(self, scene: Scene) -> None:
+        scene.world.faults.add(
+            "sendPhoto",
+            chat_id=DESK,
+            error=400,
+            description="Bad Request: wrong file identifier/HTTP URL specified",
+        )
+        await reported(scene)
+        [card] = scene.from_bot(DESK)
+        assert "photo" not in card
+        assert len(buttons_of(card)) == 4
+
+    async def test_a_picture_that_cannot_be_fetched_holds_nothing_up(self, scene: Scene) -> None:
+        scene.world.faults.add("getFile", error=500, times=None)
+        await reported(scene)
+        assert len(scene.from_bot(DESK)) == 1
+
+    async def test_a_file_that_cannot_be_fetched_holds_its_card_two_minutes(
+        self, scene: Scene
+    ) -> None:
+        scene.world.faults.add("getFile", error=500, times=None)
+        scene.world.send_document(RIDER, RIDER, jpeg(3), "a.jpg", "image/jpeg")
+        scene.world.send_location(RIDER, RIDER, *HERE, accuracy=12)
+        await scene.settle()
+        await scene.press(RIDER, RIDER, "guardrail")
+        assert scene.from_bot(DESK) == []
+        clock.advance(timedelta(minutes=3))
+        await scene.sweep()
+        assert len(scene.from_bot(DESK)) == 1
+        assert len(scene.rows(ReportPhoto)) == 1
+
+
+class TestRestart:
+    async def test_a_new_process_goes_on_at_every_step(self, scene: Scene) -> None:
+        again = lambda: Scene(  # noqa: E731
+            world=scene.world,
+            database=scene.database,
+            settings=scene.settings,
+            districts=scene.house.districts,
+        )
+        scene.world.send_photos(RIDER, RIDER, [jpeg(1)])
+        await again().settle()
+        scene.world.send_location(RIDER, RIDER, *HERE, accuracy=12)
+        await again().settle()
+        await again().press(RIDER, RIDER, "guardrail")
+        await again().press(CHEN, DESK, "★★★")
+        assert "approved" in scene.said(RIDER)
+
+    async def test_what_was_committed_but_not_sent_is_sent(self, scene: Scene) -> None:
+        send_everything(scene)
+        for update in scene.pending():
+            await scene.intake.apply(update)
+        with scene.database.transaction() as session:
+            session.execute(text("UPDATE outgoing SET state = 'sending'"))
+        second = Scene(
+            world=scene.world,
+            database=scene.database,
+            settings=scene.settings,
+            districts=scene.house.districts,
+        )
+        await second.settle()
+        assert len(second.from_bot(RIDER)) == 2
+
+    async def test_the_code_of_the_start_before_is_void(self, bare_scene: Scene) -> None:
+        scene = bare_scene
+        old = scene.code
+        second = Scene(
+            world=scene.world,
+            database=scene.database,
+            settings=scene.settings,
+            districts=scene.house.districts,
+        )
+        assert old is not None
+        scene.world.say(LIN, LIN, old.text)
+        await second.settle()
+        assert second.rows(Role) == []
