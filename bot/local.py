@@ -5,17 +5,19 @@ The only place of the project that knows the local chat.
 
 import asyncio
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic import SecretStr
 
 import localchat
 from bot import application
 from bot.settings import Settings
 from localchat import seed, server
-from localchat.journal import open_world
-from services.people import Code
+from localchat.journal import DiskJournal
+from localchat.world import World
 
 FOLDER = Path(localchat.__file__).parent
 
@@ -26,12 +28,18 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     Args:
         settings: without a token.
         stop: ends both, the bot first.
+
+    Raises:
+        PortTakenError: no port is free.
+        DistrictsError: the districts cannot be read.
     """
     folder = settings.data_dir / "localchat"
     folder.mkdir(parents=True, exist_ok=True)
-    port = server.find_port(settings.local_chat.port)
-    address = f"http://127.0.0.1:{port}"
-    with open_world(folder) as world:
+    preferred = settings.local_chat.port
+    port = server.find_port(preferred) if preferred else 0
+    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    with closing(DiskJournal(folder / "world.db")) as journal:
+        world = seed.seed(World(token=seed.TOKEN, bot=seed.BOT, journal=journal))
         app = server.build(
             world,
             page=FOLDER / "page",
@@ -39,15 +47,27 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             places=_json(settings.districts.places),
             samples=FOLDER / "samples",
         )
-        async with asyncio.TaskGroup() as tasks, server.serving(app, port=port):
-            bot_settings = _for_local_chat(settings, address)
-            await application.serve(bot_settings, stop, lambda name, code: _ready(address, code))
-    del tasks
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(server.serve(app, port=port, ready=address.set_result))
+            here = await address
+            await application.serve(
+                _in_local_chat(settings, here), stop, lambda _name, _code: _ready(here)
+            )
+            serving.cancel()
 
 
-def _for_local_chat(settings: Settings, address: str) -> Settings:
-    telegram = settings.telegram.model_copy(update={"token": seed.TOKEN, "api_url": address})
-    return settings.model_copy(update={"telegram": telegram})
+def _in_local_chat(settings: Settings, address: str) -> Settings:
+    telegram = settings.telegram.model_copy(
+        update={"token": SecretStr(seed.TOKEN), "api_url": address}
+    )
+    # The seed's desk is there from the start, and its chief reviewer may set things up.
+    chats = settings.chats.model_copy(
+        update={
+            "moderators": settings.chats.moderators or seed.MODERATORS_CHAT_ID,
+            "admins": settings.chats.admins or (seed.LIN,),
+        }
+    )
+    return settings.model_copy(update={"telegram": telegram, "chats": chats})
 
 
 def _json(file: Path | None) -> dict[str, Any] | None:
@@ -57,10 +77,11 @@ def _json(file: Path | None) -> dict[str, Any] | None:
     return content
 
 
-def _ready(address: str, code: Code | None) -> None:
-    del code
+def _ready(address: str) -> None:
     typer.echo(f"流动哨兵 Street Sentinel is running. Open {address}")
     typer.echo("1. As a rider, send a photo (samples are under the paper clip), a place, a kind.")
     typer.echo("2. As a reviewer, open the review desk and tap Approve.")
     typer.echo("3. As the rider again, read the answer and send /points.")
-    typer.echo("It is all on this machine. Ctrl-C ends it; a restart goes on where you were.")
+    typer.echo(
+        "Everything stays on this machine. Ctrl-C ends it; a restart goes on where you were."
+    )

@@ -8,7 +8,16 @@ import structlog
 from bot.settings import Logs
 
 # Libraries that log addresses of requests, in which the bot's token stands.
-_TALKATIVE = ("httpx", "httpcore", "aiohttp", "telegram", "apscheduler", "uvicorn", "asyncio")
+_TALKATIVE = (
+    "alembic",
+    "httpx",
+    "httpcore",
+    "aiohttp",
+    "telegram",
+    "apscheduler",
+    "uvicorn",
+    "asyncio",
+)
 
 
 def configure(logs: Logs) -> None:

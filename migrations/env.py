@@ -14,6 +14,8 @@ context.configure(
     # SQLite cannot alter a column; Alembic copies the table instead.
     render_as_batch=True,
     transaction_per_migration=True,
+    # Here it is, also on SQLite: bot.database begins its transactions itself.
+    transactional_ddl=True,
 )
 with context.begin_transaction():
     context.run_migrations()
