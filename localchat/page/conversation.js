@@ -65,7 +65,7 @@ export class Conversation {
       "aria-busy": "true",
       "aria-label": nameOf(faceOf(item.chat, page.bot)),
       "data-testid": "log",
-      "data-empty": t("noMessages"),
+      "data-empty": item.description || t("noMessages"),
       on: {
         keydown: (event) => this.#keys(event),
         focusin: (event) => this.#rove(event.target.closest(".row, .service") ?? undefined),

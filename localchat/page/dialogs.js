@@ -7,11 +7,11 @@ import { t } from "./language.js";
 
 const TOAST_MS = 4500;
 
-/** A line that goes away by itself. */
+/** A line that goes away by itself, or when the next one comes. */
 export function toast(text) {
   const box = el("div", { class: "toast", "data-testid": "toast" }, text);
   box.addEventListener("click", () => box.remove());
-  document.getElementById("toasts").append(box);
+  document.getElementById("toasts").replaceChildren(box);
   setTimeout(() => box.remove(), TOAST_MS);
 }
 

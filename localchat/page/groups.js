@@ -48,6 +48,12 @@ export function nameGroup(make) {
  */
 export function manageMembers(chat, world, me, complain) {
   const change = (what) => () => api.members(me, chat.id, what).catch(complain);
+  const choice = (name, label, look, what) =>
+    el(
+      "button",
+      { type: "button", class: look, "data-testid": name, on: { click: change(what) } },
+      t(label),
+    );
   const rows = [...world.people, { ...world.bot, role: null }]
     .filter(({ id }) => id !== me)
     .map((one) =>
@@ -62,24 +68,11 @@ export function manageMembers(chat, world, me, complain) {
           el("small", {}, one.role ? roleName(one.role) : t("bot")),
         ),
         el(
-          "button",
-          {
-            type: "button",
-            class: "plain",
-            "data-testid": `add-${one.id}`,
-            on: { click: change({ add: [one.id] }) },
-          },
-          t("add"),
-        ),
-        el(
-          "button",
-          {
-            type: "button",
-            class: "plain danger",
-            "data-testid": `remove-${one.id}`,
-            on: { click: change({ remove: [one.id] }) },
-          },
-          t("removeMember"),
+          "span",
+          { class: "member-acts" },
+          choice(`add-${one.id}`, "add", "plain", { add: [one.id] }),
+          choice(`promote-${one.id}`, "promote", "plain", { promote: [one.id] }),
+          choice(`remove-${one.id}`, "removeMember", "plain danger", { remove: [one.id] }),
         ),
       ),
     );

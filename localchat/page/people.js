@@ -22,7 +22,11 @@ export function nameOf(who) {
 }
 
 /** The colour of a user or chat, the same everywhere: a number into the palette of the style sheet. */
-export const colourOf = (id) => Math.abs(Number(id)) % COLOURS;
+export function colourOf(id) {
+  const number = Math.abs(Number(id));
+  // Ids are dealt in thousands by role: without the second part colleagues would share a colour.
+  return (number * 7 + Math.floor(number / 1000) * 3) % COLOURS;
+}
 
 function initials(name) {
   const letters = [...name.trim()].filter((letter) => /[\p{L}\p{N}]/u.test(letter));
