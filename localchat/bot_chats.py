@@ -177,6 +177,7 @@ class BotChats(State):
             self._allow(args)
         if args.truth("drop_pending_updates"):
             self._updates.keep_last(0)
+        self._hooks += 1
         self._set(
             "webhook",
             {"url": url, "secret_token": secret, "max_connections": connections},
@@ -398,6 +399,23 @@ class BotChats(State):
     # What the methods have in common
 
     @property
+    def webhook(self) -> tuple[str, str, int, int] | None:
+        """Address, secret, most connections and number of the webhook, if there is one."""
+        with self._lock:
+            hook = self._settings.get("webhook", {})
+            if not hook.get("url"):
+                return None
+            return hook["url"], hook["secret_token"], hook["max_connections"], self._hooks
+
+    def webhook_failed(self, why: str) -> None:
+        """Remember for getWebhookInfo how the newest delivery failed."""
+        with self._transaction():
+            hook = self._settings.get("webhook", {})
+            if hook.get("url"):
+                failed = {"last_error_date": self.now(), "last_error_message": why}
+                self._set("webhook", hook | failed)
+
+    @property
     def polls(self) -> int:
         """The number of the newest getUpdates."""
         with self._lock:
@@ -561,6 +579,7 @@ class BotChats(State):
     def _drop_webhook(self, args: Arguments) -> bool:
         if args.truth("drop_pending_updates"):
             self._updates.keep_last(0)
+        self._hooks += 1
         if self._settings.get("webhook"):
             self._set("webhook", {})
         self._rang = True

@@ -54,7 +54,12 @@ class TooManyRequestsError(ApiError):
 class PeopleError(Exception):
     """A person asked for something a chat would not let them do."""
 
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, status: int, english: str, chinese: str) -> None:
+        super().__init__(english)
         self.status = status
-        self.sentence = sentence
+        self.english = english
+        self.chinese = chinese
+
+    def sentence(self, language_code: str) -> str:
+        """What to tell somebody who speaks this language."""
+        return self.chinese if language_code.startswith("zh") else self.english

@@ -67,7 +67,7 @@ class PeopleSide(State):
             room = self._entered(user, chat)
             pieces = [piece for piece in _pieces(text) if piece]
             if not pieces:
-                raise PeopleError(400, "There is nothing to send.")
+                raise PeopleError(400, "There is nothing to send.", "没有可发送的内容。")
             posted = []
             for piece in pieces:
                 content = self._around(room, reply_to, thread_id)
@@ -99,7 +99,7 @@ class PeopleSide(State):
         with self._transaction():
             room = self._entered(user, chat)
             if not photos:
-                raise PeopleError(400, "There is nothing to send.")
+                raise PeopleError(400, "There is nothing to send.", "没有可发送的内容。")
             words = self._caption(caption)
             taken = [self._photo(photo) for photo in photos]
             posted = []
@@ -261,7 +261,7 @@ class PeopleSide(State):
             room, body = self._own(user, chat, message_id)
             period = body.get("location", {}).get("live_period")
             if period is None or self.now() >= body["date"] + period:
-                raise PeopleError(400, "This is no live location.")
+                raise PeopleError(400, "This is no live location.", "这不是实时位置。")
             location = {**_location(lat, lon, accuracy), "live_period": period}
             return self._edited(room, {**body, "location": location})
 
@@ -275,7 +275,7 @@ class PeopleSide(State):
             room, body = self._own(user, chat, message_id)
             location = dict(body.get("location") or {})
             if location.pop("live_period", None) is None:
-                raise PeopleError(400, "This is no live location.")
+                raise PeopleError(400, "This is no live location.", "这不是实时位置。")
             return self._edited(room, {**body, "location": location})
 
     def send_venue(  # noqa: PLR0917 - a place and its name
@@ -356,18 +356,20 @@ class PeopleSide(State):
             changed = dict(body)
             if text is not None:
                 if "text" not in body or not text.strip() or utf16(text) > MOST_TEXT:
-                    raise PeopleError(400, "This cannot become the message's text.")
+                    raise PeopleError(
+                        400, "This cannot become the message's text.", "消息不能改成这样。"
+                    )
                 del changed["text"]
                 changed.pop("entities", None)
                 marked(Formatted(text.strip())).into(changed, "text", "entities")
             elif caption is not None:
                 if not any(kind in body for kind in ("photo", "document", "video", "voice")):
-                    raise PeopleError(400, "This message has no caption.")
+                    raise PeopleError(400, "This message has no caption.", "这条消息没有配文。")
                 changed.pop("caption", None)
                 changed.pop("caption_entities", None)
                 changed |= self._caption(caption)
             if changed == body:
-                raise PeopleError(400, "Nothing would change.")
+                raise PeopleError(400, "Nothing would change.", "内容没有变化。")
             return self._edited(room, changed)
 
     def react(self, user: int, chat: int, message_id: int, emoji: str | None) -> None:
@@ -376,7 +378,7 @@ class PeopleSide(State):
             room = self._entered(user, chat)
             stored = room.messages.get(message_id)
             if stored is None:
-                raise PeopleError(404, "There is no such message.")
+                raise PeopleError(404, "There is no such message.", "没有这条消息。")
             old = stored.reactions.get(user, [])
             new = [emoji] if emoji else []
             if old == new:
@@ -426,9 +428,9 @@ class PeopleSide(State):
             room = self.room(chat) if forge else self._entered(user, chat)
             stored = room.messages.get(message_id)
             if stored is None and not forge:
-                raise PeopleError(404, "There is no such message.")
+                raise PeopleError(404, "There is no such message.", "没有这条消息。")
             if not forge and not offers(stored.body.get("reply_markup") if stored else None, data):
-                raise PeopleError(400, "This message has no such button.")
+                raise PeopleError(400, "This message has no such button.", "这条消息没有这个按钮。")
             query_id = str(4_000_000_000_000 + self._next("query"))
             query = Query(user, chat, message_id, self._clock())
             self._queries[query_id] = query
@@ -538,7 +540,11 @@ class PeopleSide(State):
         with self._transaction():
             owner = self._person(user)
             if not 0 < len(title.strip()) <= 128:
-                raise PeopleError(400, "A group needs a name of at most 128 characters.")
+                raise PeopleError(
+                    400,
+                    "A group needs a name of at most 128 characters.",
+                    "群名需要 1 到 128 个字。",
+                )
             others = [self._person(one).id for one in members if one != user]
             large = supergroup or forum
             number = self._next("group")
@@ -606,7 +612,7 @@ class PeopleSide(State):
         with self._transaction():
             room = self._group(user, chat)
             if not room.holds(who):
-                raise PeopleError(400, "They are not in this group.")
+                raise PeopleError(400, "They are not in this group.", "对方不在这个群里。")
             self._change_standing(room, user, who, Member("administrator", rights or {}))
 
     def demote(self, user: int, chat: int, who: int) -> None:
@@ -614,7 +620,7 @@ class PeopleSide(State):
         with self._transaction():
             room = self._group(user, chat)
             if not room.holds(who):
-                raise PeopleError(400, "They are not in this group.")
+                raise PeopleError(400, "They are not in this group.", "对方不在这个群里。")
             self._change_standing(room, user, who, Member("member"))
 
     def upgrade_group(self, user: int, chat: int, *, forum: bool = False) -> int:
@@ -626,7 +632,7 @@ class PeopleSide(State):
         with self._transaction():
             room = self._group(user, chat)
             if room.type == "supergroup":
-                raise PeopleError(400, "This is a supergroup already.")
+                raise PeopleError(400, "This is a supergroup already.", "这已经是超级群了。")
             new_id = SUPERGROUP_BASE - 2_000_000 - self._next("group")
             new_chat: Json = {
                 "id": new_id,
@@ -672,7 +678,7 @@ class PeopleSide(State):
     def _person(self, user: int) -> Person:
         person = self._people.get(user)
         if person is None:
-            raise PeopleError(404, "There is no such person.")
+            raise PeopleError(404, "There is no such person.", "没有这个人。")
         return person
 
     def _entered(self, user: int, chat: int, *, writing: bool = True) -> Room:
@@ -680,14 +686,22 @@ class PeopleSide(State):
         person = self._person(user)
         room = self.room(chat)
         if not room.holds(user):
-            raise PeopleError(403, "You are not in this chat.")
+            raise PeopleError(403, "You are not in this chat.", "你不在这个聊天里。")
         if not writing:
             return room
         if room.migrated_to is not None:
-            raise PeopleError(400, "This group has become a supergroup; go on there.")
+            raise PeopleError(
+                400,
+                "This group has become a supergroup; go on there.",
+                "这个群已升级为超级群，请到新群继续。",
+            )
         if room.private:
             if person.blocked:
-                raise PeopleError(403, "You blocked the bot. Unblock it to write.")
+                raise PeopleError(
+                    403,
+                    "You blocked the bot. Unblock it to write.",
+                    "你屏蔽了机器人。解除屏蔽后才能发消息。",
+                )
             if not person.started:
                 person.started = True
                 self._save_person(person)
@@ -696,16 +710,16 @@ class PeopleSide(State):
     def _group(self, user: int, chat: int) -> Room:
         room = self._entered(user, chat)
         if room.private:
-            raise PeopleError(400, "This is no group.")
+            raise PeopleError(400, "This is no group.", "这不是群。")
         return room
 
     def _own(self, user: int, chat: int, message_id: int) -> tuple[Room, Json]:
         room = self._entered(user, chat)
         stored = room.messages.get(message_id)
         if stored is None:
-            raise PeopleError(404, "There is no such message.")
+            raise PeopleError(404, "There is no such message.", "没有这条消息。")
         if stored.body["from"]["id"] != user:
-            raise PeopleError(403, "You can only change your own messages.")
+            raise PeopleError(403, "You can only change your own messages.", "只能改自己的消息。")
         return room, stored.body
 
     def _edited(self, room: Room, body: Json) -> Json:
@@ -721,13 +735,15 @@ class PeopleSide(State):
         if reply_to is not None:
             stored = room.messages.get(reply_to)
             if stored is None:
-                raise PeopleError(404, "The message you answer does not exist.")
+                raise PeopleError(
+                    404, "The message you answer does not exist.", "你回复的消息不存在。"
+                )
             content["reply_to_message"] = bare(stored.body)
             if stored.body.get("is_topic_message"):
                 thread_id = stored.body["message_thread_id"]
         if thread_id is not None:
             if thread_id not in room.topics:
-                raise PeopleError(404, "There is no such topic.")
+                raise PeopleError(404, "There is no such topic.", "没有这个话题。")
             content |= {"message_thread_id": thread_id, "is_topic_message": True}
         return content
 
@@ -735,7 +751,11 @@ class PeopleSide(State):
         content: Json = {}
         if caption and caption.strip():
             if utf16(caption.strip()) > MOST_CAPTION:
-                raise PeopleError(400, f"A caption has at most {MOST_CAPTION} characters.")
+                raise PeopleError(
+                    400,
+                    f"A caption has at most {MOST_CAPTION} characters.",
+                    f"配文最多 {MOST_CAPTION} 字。",
+                )
             words = marked(Formatted(caption.strip()))
             words.into(content, "caption", "caption_entities")
         return content
@@ -744,7 +764,9 @@ class PeopleSide(State):
         try:
             return self._files.photo(data)
         except BadRequestError as refusal:
-            raise PeopleError(400, "This is no picture that can be sent as a photo.") from refusal
+            raise PeopleError(
+                400, "This is no picture that can be sent as a photo.", "这不是能当照片发送的图片。"
+            ) from refusal
 
     def _send_file(
         self,
@@ -762,13 +784,15 @@ class PeopleSide(State):
             try:
                 content = take_in()
             except BadRequestError as refusal:
-                raise PeopleError(400, "An empty file cannot be sent.") from refusal
+                raise PeopleError(
+                    400, "An empty file cannot be sent.", "不能发送空文件。"
+                ) from refusal
             return self._post(room, self._user(user), {**around, **content, **words})
 
 
 def _location(lat: float, lon: float, accuracy: float | None) -> Json:
     if not (-90 <= lat <= 90 and -180 <= lon <= 180):
-        raise PeopleError(400, "There is no such place.")
+        raise PeopleError(400, "There is no such place.", "没有这个地点。")
     location: Json = {"latitude": lat, "longitude": lon}
     if accuracy is not None:
         location["horizontal_accuracy"] = accuracy

@@ -149,6 +149,7 @@ class State:
         self._counters = {"update": 0, "event": 0, "query": 0, "group": 0, "album": 0}
         self._counted = False
         self._polls = 0
+        self._hooks = 0
         self._files = Files(self._keep_file, self._fetch_file)
         self._updates = UpdateQueue(lambda update_id: self._note("update", str(update_id), None))
         if journal is not None:
@@ -208,6 +209,12 @@ class State:
                 self._listeners.remove(listener)
 
         return stop
+
+    def ring(self) -> None:
+        """Tell all listeners that there is news, though nothing changed."""
+        with self._lock:
+            for listener in self._listeners:
+                listener()
 
     def _restore(self, journal: Journal) -> None:
         settings = dict(journal.rows("setting"))
@@ -480,7 +487,7 @@ class State:
         with self._lock:
             found = self._rooms.get(chat_id)
             if found is None:
-                raise PeopleError(404, "There is no such chat.")
+                raise PeopleError(404, "There is no such chat.", "没有这个聊天。")
             return found
 
     def has_chat(self, chat_id: int) -> bool:
@@ -545,7 +552,7 @@ class State:
         with self._lock:
             room = self.room(chat_id)
             if viewer is not None and not room.holds(viewer):
-                raise PeopleError(403, "You are not in this chat.")
+                raise PeopleError(403, "You are not in this chat.", "你不在这个聊天里。")
             found: list[Json] = []
             for message_id in reversed(room.messages):
                 if before is not None and message_id >= before:
@@ -566,7 +573,7 @@ class State:
             room = self.room(chat_id)
             stored = room.messages.get(message_id)
             if stored is None:
-                raise PeopleError(404, "There is no such message.")
+                raise PeopleError(404, "There is no such message.", "没有这条消息。")
             return self.view(stored, viewer)
 
     @property
@@ -646,6 +653,11 @@ class State:
                 found.append(pending)
             found.reverse()
             return found
+
+    def is_pending(self, update_id: int) -> bool:
+        """Whether an update still waits and lives."""
+        with self._transaction():
+            return self._updates.lives(update_id, self._clock())
 
     def confirm(self, update_id: int) -> None:
         """An update reached the bot by webhook."""

@@ -76,6 +76,14 @@ class UpdateQueue:
         """Add the newest update."""
         self._waiting[pending.update_id] = pending
 
+    def lives(self, update_id: int, now: float) -> bool:
+        """Whether an update waits and is not too old; too old ones leave."""
+        pending = self._waiting.get(update_id)
+        if pending is not None and pending.dies_at <= now:
+            self.confirm(update_id)
+            return False
+        return pending is not None
+
     def confirm(self, update_id: int) -> None:
         """One update was delivered."""
         if self._waiting.pop(update_id, None) is not None:

@@ -1,8 +1,9 @@
 """Waiting for a world's news without a thread: long polls and streams of events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from localchat.arguments import Arguments
@@ -11,6 +12,17 @@ from localchat.json_types import Json
 from localchat.world import World
 
 LONGEST_POLL_S = 50
+
+
+@dataclass(slots=True)
+class Closing:
+    """Whether the server is about to end.
+
+    Attributes:
+        now: yes, from when somebody sets it.
+    """
+
+    now: bool = False
 
 
 class Bell:
@@ -50,7 +62,7 @@ async def poll(
     token: str,
     params: Mapping[str, Any],
     *,
-    closing: Callable[[], bool] = lambda: False,
+    closing: Closing | None = None,
 ) -> Json:
     """Answer getUpdates, after waiting if it asks to.
 
@@ -58,7 +70,7 @@ async def poll(
         world: the world.
         token: the bot's.
         params: as in the Bot API; `timeout` is in seconds.
-        closing: when it says yes, the poll ends with what there is at the next news.
+        closing: when it says so, the poll ends with what there is at the next news.
 
     Returns:
         Telegram's envelope. A poll that another getUpdates displaced answers 409, as at Telegram.
@@ -74,7 +86,7 @@ async def poll(
     async with bell(world) as news:
         try:
             async with asyncio.timeout(patience):
-                while not closing():
+                while closing is None or not closing.now:
                     answer = world.look_again(token, Arguments(params), ticket)
                     if not answer["ok"] or answer["result"]:
                         break
