@@ -134,6 +134,7 @@ export async function pickPlace({ start, taken, moving = false, pointOnly = fals
     el(
       "div",
       { class: "map-side" },
+      el("p", { class: "pick-hint" }, t("pickHint")),
       where,
       search,
       list,
