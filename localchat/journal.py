@@ -50,7 +50,11 @@ class DiskJournal:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The world's lock lets one thread in at a time.
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._database.executescript(_SCHEMA)
+        try:
+            self._database.executescript(_SCHEMA)
+        except sqlite3.DatabaseError:
+            self._database.close()
+            raise
 
     def write(self, changes: Sequence[Change]) -> None:
         """Write all changes in one transaction.

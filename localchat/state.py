@@ -61,6 +61,9 @@ class Journal(Protocol):
     def blob(self, key: str) -> bytes | None:
         """The bytes of a file."""
 
+    def close(self) -> None:
+        """Nothing more is written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -209,6 +212,12 @@ class State:
                 self._listeners.remove(listener)
 
         return stop
+
+    def close(self) -> None:
+        """Close the journal, if there is one; nothing may be called afterwards."""
+        with self._lock:
+            if self._journal is not None:
+                self._journal.close()
 
     def ring(self) -> None:
         """Tell all listeners that there is news, though nothing changed."""
@@ -663,6 +672,7 @@ class State:
         """An update reached the bot by webhook."""
         with self._transaction():
             self._updates.confirm(update_id)
+            self._rang = True
 
     def inject(self, kind: str, payload: Json) -> int:
         """Put an update of any kind into the queue, for what this chat has no way to do.

@@ -144,8 +144,8 @@ def test_edits_change_words_and_buttons_and_nothing_twice(world):
     same = (
         400,
         (
-            "Bad Request: message is not modified: specified new message content and reply markup are"
-            " exactly the same as a current content and reply markup of the message"
+            "Bad Request: message is not modified: specified new message content and reply markup"
+            " are exactly the same as a current content and reply markup of the message"
         ),
     )
     assert refused(world, "editMessageText", **at, text="一", reply_markup=BUTTONS) == same
