@@ -8,6 +8,7 @@ from telegram.error import ChatMigrated, Forbidden, NetworkError, RetryAfter, Ti
 
 from localchat.seed import LIN, MODERATORS_CHAT_ID, RIDER
 from tests.localchat.ptb_request import WorldRequest
+from tests.localchat.serving import until
 from tests.localchat.worlds import checked_world, picture
 
 
@@ -37,8 +38,7 @@ async def test_updates_and_waiting_for_them(world, bot):
     (first,) = await bot.get_updates()
     async with asyncio.TaskGroup() as group:
         polling = group.create_task(bot.get_updates(offset=first.update_id + 1, timeout=30))
-        while world.polls < 2:
-            await asyncio.sleep(0)
+        await until(world, lambda: world.polls == 2)
         world.say(RIDER, RIDER, "x")
         assert [one.message.text for one in await polling] == ["x"]
 
@@ -59,8 +59,12 @@ async def test_refusals_become_ptbs_errors(world, bot):
 
 @pytest.mark.parametrize(
     ("kind", "error", "arrives"),
-    [("hang", TimedOut, False), ("drop_before", NetworkError, False), ("drop_after", TimedOut, True)],
-)  # fmt: skip
+    [
+        ("hang", TimedOut, False),
+        ("drop_before", NetworkError, False),
+        ("drop_after", TimedOut, True),
+    ],
+)
 async def test_lost_calls(world, bot, kind, error, arrives):
     world.faults.add("sendMessage", kind=kind)
     with pytest.raises(error):
