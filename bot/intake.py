@@ -10,10 +10,8 @@ one that does wait is a bug that is reported as such.
 import asyncio
 import json
 import threading
-import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -26,6 +24,7 @@ from telegram.ext import Application, ApplicationBuilder, ContextTypes, ExtBot
 from telegram.request import BaseRequest, RequestData
 
 from bot.database import Database
+from bot.logs import frames_of
 from handlers import routing_table, timers
 from handlers.context import ButtonAnswer, Context, House, Turn, taking_turn
 from handlers.errors import on_error
@@ -132,13 +131,15 @@ class Intake:
             turn = Turn(session, self._house)
             update = Update.de_json(raw, application.bot)
             user = update.effective_user
-            if user is not None and not user.is_bot:
+            if user is not None and not user.is_bot and _speaks_to_us(update):
                 turn.person = people.meet(
                     session,
                     person_id=user.id,
                     language_code=user.language_code,
                     policy=self._house.policy,
                 )
+                if update.message is not None and turn.person.unreachable_since is not None:
+                    people.reachable(session, person_id=user.id)
             with taking_turn(turn):
                 drive(application.process_update(update))
             if turn.failure is not None:
@@ -147,10 +148,7 @@ class Intake:
 
     def _after_failure(self, raw: dict[str, Any], error: Exception) -> Outcome:
         # Frames and kinds only: messages of errors may carry what a person wrote.
-        frames = [
-            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
-            for frame in traceback.extract_tb(error.__traceback__)
-        ]
+        frames = frames_of(error)
         text = "\n".join([*frames, type(error).__name__])
         with self._database.transaction() as session:
             failure = updates.failed(session, update_id=raw["update_id"], error=text, payload=raw)
@@ -261,6 +259,16 @@ def routing_application(
     application.add_error_handler(on_error)
     asyncio.run(application.initialize())
     return application
+
+
+def _speaks_to_us(update: Update) -> bool:
+    # What people of a group say among themselves is none of our business, nor are they.
+    if update.callback_query is not None:
+        return True
+    chat, message = update.effective_chat, update.effective_message
+    if chat is None or chat.type == "private":
+        return True
+    return message is not None and (message.text or "").startswith("/")
 
 
 def _private_sender(raw: dict[str, Any]) -> int | None:

@@ -32,17 +32,17 @@ class Polling:
     def stop(self) -> None:
         """Finish what is being applied, then end `run`."""
         self._stopping.set()
-        if self._patience is not None and not self._patience.expired():
+        if self._patience is not None:
             self._patience.reschedule(0)
 
     async def run(self) -> None:
         """Fetch and apply until stopped."""
         failures = 0
         offset: int | None = None
+        await self._leave_webhook()
         while not self._stopping.is_set():
             try:
                 batch = await self._fetch(offset)
-                self._patience = None
             except TelegramError as error:
                 failures += 1
                 log.warning("polling_failed", error=type(error).__name__, failures=failures)
@@ -57,6 +57,13 @@ class Polling:
             offset = batch[-1]["update_id"] + 1
         if offset is not None:
             await self._confirm(offset)
+
+    async def _leave_webhook(self) -> None:
+        # Where one is set, Telegram refuses to be asked; what waits there comes to us instead.
+        try:
+            await self._api.call("deleteWebhook", {"drop_pending_updates": False})
+        except TelegramError as error:
+            log.info("webhook_not_left", error=type(error).__name__)
 
     async def _fetch(self, offset: int | None) -> list[dict[str, Any]]:
         parameters = {
@@ -73,6 +80,8 @@ class Polling:
         except TimeoutError:
             # Nobody but `stop` ends the patience.
             return []
+        finally:
+            self._patience = None
         return updates
 
     async def _apply_all(self, batch: list[dict[str, Any]]) -> None:

@@ -19,14 +19,13 @@ from telegram.ext import (
 from handlers import callbacks, cards
 from handlers.callbacks import RECEIPT
 from handlers.context import Context, Turn
-from handlers.conversation import StoredConversation
+from handlers.conversation import ADDITION, StoredConversation
 from handlers.views import Button, View
 from models import Report
 from services import conversations, photos, reports
 from services.refusals import AlreadyDecided, NotForYou, OutOfDate
 
 END = ConversationHandler.END
-NAME = "addition"
 NOTE, PHOTO = "note", "photo"
 NEW = filters.UpdateType.MESSAGE
 
@@ -148,17 +147,17 @@ def _pressed_report(update: Update, turn: Turn) -> Report:
 
 def _about(turn: Turn, report: Report, state: str) -> None:
     key = (turn.me.id, turn.me.id)
-    conversations.set_state(turn.session, name=NAME, key=key, state=state)
-    conversations.set_subject(turn.session, name=NAME, key=key, subject_id=report.id)
+    conversations.set_state(turn.session, name=ADDITION, key=key, state=state)
+    conversations.set_subject(turn.session, name=ADDITION, key=key, subject_id=report.id)
 
 
 def _subject(turn: Turn) -> Report:
-    number = conversations.subject(turn.session, name=NAME, key=(turn.me.id, turn.me.id))
+    number = conversations.subject(turn.session, name=ADDITION, key=(turn.me.id, turn.me.id))
     try:
         report = reports.of_reporter(turn.session, report_id=number or 0, person_id=turn.me.id)
         reports.require_undecided(report)
     except (NotForYou, AlreadyDecided):
-        conversations.forget(turn.session, name=NAME, key=(turn.me.id, turn.me.id))
+        conversations.forget(turn.session, name=ADDITION, key=(turn.me.id, turn.me.id))
         raise
     return report
 
@@ -172,7 +171,7 @@ def addition_conversation() -> StoredConversation:
         CallbackQueryHandler(done, callbacks.pattern(RECEIPT, "done")),
     ]
     return StoredConversation(
-        name=NAME,
+        name=ADDITION,
         entry_points=buttons,
         states={
             NOTE: [

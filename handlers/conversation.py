@@ -18,6 +18,9 @@ from services import conversations
 
 Key = tuple[int, ...]
 
+# Under these names states are stored; a name that changes forgets them.
+REPORT, ADDITION = "report", "addition"
+
 
 class StoredConversation(ConversationHandler[Context]):
     """A conversation any process can go on with."""

@@ -28,7 +28,7 @@ from telegram.ext import (
 from handlers import callbacks, cards, errors, questions, views
 from handlers.callbacks import DRAFT, Press
 from handlers.context import Context, Turn
-from handlers.conversation import StoredConversation
+from handlers.conversation import REPORT, StoredConversation
 from handlers.views import Button, View
 from models import Draft, Report
 from models.errands import ErrandKind
@@ -528,7 +528,7 @@ _GOES_ON = [
 def report_conversation() -> StoredConversation:
     """The table: everything is taken in every state."""
     return StoredConversation(
-        name="report",
+        name=REPORT,
         entry_points=_STARTS,
         states={step.value: _GOES_ON for step in Step},
         fallbacks=[CommandHandler("cancel", cancel, filters=NEW)],

@@ -81,9 +81,7 @@ def _opened(update: Update, turn: Turn) -> tuple[Press, Report, str]:
     if press is None or chat is None or user is None:
         raise OutOfDate
     ours = chats.require_reviewer(turn.session, chat_id=chat.id, person_id=user.id)
-    chats.member(
-        turn.session, chat_id=ours.id, person_id=user.id, status="member", name=user.first_name
-    )
+    chats.met(turn.session, chat_id=ours.id, person_id=user.id, name=user.first_name)
     report = reports.get(turn.session, report_id=press.subject)
     if report is None:
         raise NotForYou

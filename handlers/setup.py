@@ -43,6 +43,10 @@ async def here(update: Update, context: Context) -> None:
     """Give the group this is written in its purpose."""
     turn, chat = context.turn, update.effective_chat
     assert chat is not None
+    if turn.person is None:
+        # An anonymous administrator writes as the group itself: nobody knows who it is.
+        turn.say(chat.id, View(turn.words.tr("Please write that as yourself, not anonymously.")))
+        return
     if not people.is_admin(turn.session, person_id=turn.me.id):
         turn.say(chat.id, View(turn.words.tr("Only an admin of this bot can do that.")))
         return
@@ -146,7 +150,7 @@ async def group_language(update: Update, context: Context) -> None:
     row = chats.current(turn.session, chat_id=chat.id)
     if row is None or row.purpose is None:
         return
-    if not people.is_admin(turn.session, person_id=turn.me.id):
+    if turn.person is None or not people.is_admin(turn.session, person_id=turn.me.id):
         raise NotForYou
     wanted = {"zh": "zh_Hans", "en": "en"}.get((context.args or [""])[0].lower())
     if wanted is None:

@@ -5,9 +5,10 @@ from html import escape
 
 from handlers import cards, questions
 from handlers.context import Turn
+from handlers.conversation import REPORT
 from handlers.views import View
 from models import clock
-from services import alarms, chats, drafts, people, updates
+from services import alarms, chats, conversations, drafts, people, updates
 from services import cards as card_rows
 
 # Cards dealt in one sweep: a group takes 20 messages and edits a minute.
@@ -19,7 +20,8 @@ OVERDUE = timedelta(seconds=cards.PATIENCE_S)
 def sweep(turn: Turn) -> None:
     """Once a minute: what is due by its columns. Running it twice changes nothing."""
     remind(turn)
-    drafts.discard_expired(turn.session)
+    for person_id in drafts.discard_expired(turn.session):
+        conversations.forget(turn.session, name=REPORT, key=(person_id, person_id))
     deal_forgotten(turn)
 
 

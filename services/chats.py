@@ -117,6 +117,15 @@ def member(session: Session, *, chat_id: int, person_id: int, status: str, name:
     )
 
 
+def met(session: Session, *, chat_id: int, person_id: int, name: str) -> None:
+    """Take note of somebody who acts in a chat, whose standing nobody has told us yet."""
+    row = session.get(Membership, (chat_id, person_id))
+    if row is None:
+        member(session, chat_id=chat_id, person_id=person_id, status="member", name=name)
+    elif row.name != name[:128]:
+        row.name = name[:128]
+
+
 def bot_standing(
     session: Session, *, chat_id: int, title: str, status: str, rights: dict[str, Any]
 ) -> Chat:

@@ -179,9 +179,16 @@ def claim(session: Session, *, busy: Iterable[int]) -> list[Sending]:
         query = query.where(Outgoing.chat_id.not_in(busy))
     rows: list[Outgoing] = []
     waiting: set[int] = set()
+    cards: set[int] = set()
     for row in session.scalars(query):
         if row.chat_id in waiting:
             continue
+        if row.card_id is not None:
+            if row.card_id in cards:
+                # Where the card stands is known only once the showing before is settled.
+                waiting.add(row.chat_id)
+                continue
+            cards.add(row.card_id)
         if row.not_before is not None and row.not_before > now:
             # What comes after it in this chat waits with it.
             waiting.add(row.chat_id)

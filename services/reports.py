@@ -235,6 +235,7 @@ def join(session: Session, *, report: Report, person: Person) -> bool:
     Raises:
         AlreadyDecided: it is no longer open.
     """
+    session.refresh(report, with_for_update=True)
     if report.state not in OPEN_STATES:
         raise AlreadyDecided(state=report.state, by=report.decided_by_name)
     if report.reporter_id == person.id:
@@ -251,6 +252,12 @@ def joiners(session: Session, *, report_id: int) -> Sequence[int]:
     return session.scalars(
         select(Joiner.person_id).where(Joiner.report_id == report_id).order_by(Joiner.id)
     ).all()
+
+
+def _lock_undecided(session: Session, report: Report) -> None:
+    # A decision being made at this moment is waited for, not overtaken.
+    session.refresh(report, with_for_update=True)
+    require_undecided(report)
 
 
 def require_undecided(report: Report) -> None:
@@ -274,7 +281,7 @@ def add_note(
     Raises:
         AlreadyDecided: it is too late.
     """
-    require_undecided(report)
+    _lock_undecided(session, report)
     note = f"{report.note}\n{text.strip()}" if report.note else text.strip()
     report.note = note[: policy.limits.note_characters]
     report.note_message_id = message_id
@@ -320,7 +327,7 @@ def add_voice(session: Session, *, report: Report, file_id: str) -> None:
     Raises:
         AlreadyDecided: it is too late.
     """
-    require_undecided(report)
+    _lock_undecided(session, report)
     report.voice_file_id = file_id
     report.revision += 1
     workflow.record(
@@ -337,7 +344,7 @@ def add_photo(session: Session, *, report: Report, sent: photos.Sent, policy: Po
         SamePhoto: it is in there already.
         TooManyPhotos: there is no room for another.
     """
-    require_undecided(report)
+    _lock_undecided(session, report)
     there = session.execute(
         select(Photo.file_unique_id, Photo.state, ReportPhoto.position)
         .join(ReportPhoto, ReportPhoto.photo_id == Photo.id)
