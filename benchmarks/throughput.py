@@ -11,8 +11,8 @@ from benchmarks.report import Findings, Goal, percentile
 from benchmarks.riders import MODERATORS, Measured
 
 RIDERS = 200
-WARM_UP = 200
-REPORTS = 1000
+WARM_UP = 100
+REPORTS = 300
 RUNS = 3
 
 
