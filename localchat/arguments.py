@@ -43,7 +43,12 @@ class Arguments:
         value = self._given.get(name)
         if value is None:
             return ""
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        if isinstance(value, str):
+            return value
+        # Numbers come most often, and json takes its time over them.
+        if type(value) is int:
+            return str(value)
+        return json.dumps(value, ensure_ascii=False)
 
     def integer(self, name: str, default: int = 0) -> int:
         """A whole number; `default` where absent.
@@ -56,7 +61,7 @@ class Arguments:
             return default
         try:
             return int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise BadRequestError(f'parameter "{name}" must be an integer') from None
 
     def number(self, name: str) -> float | None:
@@ -70,7 +75,7 @@ class Arguments:
             return None
         try:
             return float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise BadRequestError(f'parameter "{name}" must be a number') from None
 
     def truth(self, name: str) -> bool:
@@ -101,6 +106,31 @@ class Arguments:
         if value is not None and not isinstance(value, list):
             raise BadRequestError(f'expected "{name}" to be an array')
         return value
+
+    def objects(self, name: str) -> list[Json]:
+        """A list of objects; empty where absent.
+
+        Raises:
+            BadRequestError: it is something else.
+        """
+        found = self.sequence(name) or []
+        if not all(isinstance(one, dict) for one in found):
+            raise BadRequestError(f'expected "{name}" to be an array of objects')
+        return found
+
+    def integers(self, name: str) -> list[int]:
+        """A list of whole numbers; empty where absent.
+
+        Raises:
+            BadRequestError: it is something else.
+        """
+        found = self.sequence(name) or []
+        if not all(isinstance(one, int | str) for one in found):
+            raise BadRequestError(f'expected "{name}" to be an array of numbers')
+        try:
+            return [int(one) for one in found]
+        except ValueError:
+            raise BadRequestError(f'expected "{name}" to be an array of numbers') from None
 
     def _value(self, name: str) -> Any:
         value = self._given.get(name)

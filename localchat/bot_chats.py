@@ -14,6 +14,7 @@ from localchat.updates import allowed_from
 
 MOST_UPDATES = 100
 _TOKEN = re.compile(r"[1-9]\d*:[A-Za-z0-9_-]{1,70}")
+_CHAT_ID = re.compile(r"-?\d{1,16}")
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _ACTIONS = frozenset(
@@ -73,7 +74,7 @@ class BotChats(State):
     @bot_method
     def api_set_my_commands(self, args: Arguments) -> bool:
         """The command menu: https://core.telegram.org/bots/api#setmycommands."""
-        commands = args.sequence("commands") or []
+        commands = args.objects("commands")
         if len(commands) > 100:
             raise BadRequestError("BOT_COMMANDS_TOO_MUCH")
         kept = []
@@ -309,7 +310,7 @@ class BotChats(State):
         stored = room.messages.get(message_id)
         if stored is None:
             raise BadRequestError("message to react not found")
-        emoji = [one.get("emoji") for one in args.sequence("reaction") or []]
+        emoji = [str(one.get("emoji")) for one in args.objects("reaction")]
         if len(emoji) > 1:
             raise BadRequestError("REACTIONS_TOO_MANY")
         if not _REACTIONS.issuperset(emoji):
@@ -508,7 +509,7 @@ class BotChats(State):
         given = args.text(name).strip()
         if not given:
             raise BadRequestError(f"{name} is empty")
-        room = self._rooms.get(int(given)) if given.lstrip("-").isdecimal() else None
+        room = self._rooms.get(int(given)) if _CHAT_ID.fullmatch(given) else None
         if room is None:
             raise BadRequestError("chat not found")
         if room.private:

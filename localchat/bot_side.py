@@ -97,12 +97,12 @@ class BotSide(BotChats):
     def api_send_media_group(self, args: Arguments) -> list[Json]:
         """An album: https://core.telegram.org/bots/api#sendmediagroup."""
         room = self._target(args)
-        items = args.sequence("media") or []
+        items = args.objects("media")
         if not items:
             raise BadRequestError("there are no messages to send")
         if len(items) > MOST_ALBUM:
             raise BadRequestError("too many messages to send as an album")
-        kinds = {item.get("type") if isinstance(item, dict) else None for item in items}
+        kinds = {str(item.get("type")) for item in items}
         if not kinds <= {"photo", "video"} and kinds != {"document"}:
             raise BadRequestError("document can't be mixed with other media types in the album")
         contents = [self._input_media(args, item) for item in items]
@@ -215,10 +215,10 @@ class BotSide(BotChats):
     def api_delete_messages(self, args: Arguments) -> bool:
         """Takes many away; the missing are skipped: .../bots/api#deletemessages."""
         room = self._target(args)
-        listed = args.sequence("message_ids") or []
+        listed = args.integers("message_ids")
         if not 0 < len(listed) <= 100:
             raise BadRequestError("message identifiers are not specified")
-        found = [int(one) for one in listed if int(one) in room.messages]
+        found = [one for one in listed if one in room.messages]
         for message_id in found:
             self._check_deletable(room, room.messages[message_id])
         for message_id in dict.fromkeys(found):

@@ -97,10 +97,14 @@ def _inline_button(button: Any) -> Json:
         raise BadRequestError(
             f"inline keyboard button URL '{button['url']}' is invalid: wrong HTTP URL"
         )
-    if "copy_text" in actions and not 0 < len(button["copy_text"].get("text", "")) <= MOST_COPIED:
+    if "copy_text" in actions and not 0 < len(_copied(button["copy_text"])) <= MOST_COPIED:
         raise BadRequestError("BUTTON_COPY_TEXT_INVALID")
     _check_style(button)
     return {key: value for key, value in button.items() if value is not None}
+
+
+def _copied(given: Any) -> str:
+    return str(given.get("text", "")) if isinstance(given, dict) else ""
 
 
 def _reply_button(button: Any, *, private: bool) -> Json:
@@ -118,5 +122,5 @@ def _reply_button(button: Any, *, private: bool) -> Json:
 
 def _check_style(button: Json) -> None:
     style = button.get("style")
-    if style is not None and style not in _STYLES:
+    if style is not None and str(style) not in _STYLES:
         raise BadRequestError("can't parse inline keyboard button: invalid button style specified")

@@ -176,9 +176,10 @@ class State:
         if self._journal is not None:
             if self._counted:
                 self._changes.append(Change("setting", "counters", self._counters))
-            changes, self._changes = self._changes, []
-            if changes:
-                self._journal.write(changes)
+            if self._changes:
+                # If this fails they stay, and the next call writes them too.
+                self._journal.write(self._changes)
+                self._changes = []
         self._counted = False
         if self._rang:
             self._rang = False
