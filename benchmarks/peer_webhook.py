@@ -8,20 +8,19 @@ an update acknowledged before it is handled. It makes the calls ours makes, and 
 
 import itertools
 import sys
+from typing import Any
 
 from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     KeyboardButton,
     ReplyKeyboardMarkup,
-    Update,
 )
 from telegram.constants import ParseMode
 from telegram.ext import (
     Application,
     CallbackQueryHandler,
     CommandHandler,
-    ContextTypes,
     ConversationHandler,
     MessageHandler,
     filters,
@@ -30,7 +29,6 @@ from telegram.ext import (
 from benchmarks.riders import MODERATORS
 
 PHOTO, PLACE, CATEGORY = range(3)
-Context = ContextTypes.DEFAULT_TYPE
 numbers = itertools.count(1)
 
 
@@ -40,13 +38,13 @@ def _buttons(*rows: list[tuple[str, str]]) -> InlineKeyboardMarkup:
     )
 
 
-async def report(update: Update, context: Context) -> int:  # noqa: ARG001
+async def report(update: Any, context: Any) -> int:  # noqa: ARG001
     """Ask for the photo."""
     await update.message.reply_text("Now a photo of it, please.", parse_mode=ParseMode.HTML)
     return PHOTO
 
 
-async def photo(update: Update, context: Context) -> int:
+async def photo(update: Any, context: Any) -> int:
     """Keep it, ask for the place."""
     context.user_data["photo"] = update.message.photo[-1].file_id
     keyboard = ReplyKeyboardMarkup(
@@ -60,7 +58,7 @@ async def photo(update: Update, context: Context) -> int:
     return PLACE
 
 
-async def place(update: Update, context: Context) -> int:
+async def place(update: Any, context: Any) -> int:
     """Keep it, ask for the category."""
     location = update.message.location
     context.user_data["place"] = (location.latitude, location.longitude)
@@ -73,7 +71,7 @@ async def place(update: Update, context: Context) -> int:
     return CATEGORY
 
 
-async def category(update: Update, context: Context) -> int:
+async def category(update: Any, context: Any) -> int:
     """Give the receipt, and a card to the moderators."""
     query = update.callback_query
     kept, number = context.user_data, next(numbers)
