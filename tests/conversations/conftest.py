@@ -10,10 +10,10 @@ import pytest
 from bot.database import Database
 from bot.settings import Settings, load
 from localchat.seed import BOT, MODERATORS_CHAT_ID, TOKEN, seed
-from localchat.world import World
 from models import clock
 from services.districts import Districts
 from tests.conversations.scene import Scene
+from tests.localchat.contract import ContractWorld
 
 MORNING = datetime(2026, 11, 24, 1, 15, tzinfo=UTC)
 
@@ -41,7 +41,7 @@ def play(
     """Makes a scene, with a moderator chat or without."""
     with clock.stopped(MORNING):
         yield lambda moderators: Scene(
-            world=seed(World(token=TOKEN, bot=BOT, clock=lambda: clock.now().timestamp())),
+            world=seed(ContractWorld(token=TOKEN, bot=BOT, clock=lambda: clock.now().timestamp())),
             database=database,
             settings=settings_for(moderators),
             districts=districts,

@@ -1,4 +1,4 @@
-"""Whatever goes wrong on the way in or out: nothing lost, nothing doubled, nobody left in silence."""
+"""Whatever goes wrong on the way in or out: nothing lost, nothing doubled, no silence."""
 
 import random
 from datetime import timedelta

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from models import Draft, Joiner, Photo, Report, ReportEvent, ReportPhoto, clock
-from tests.conversations.people import LIN, RIDER, RIDER_ZH, DESK
+from tests.conversations.people import DESK, LIN, RIDER, RIDER_ZH
 from tests.conversations.scene import FAR_AWAY, HERE, Scene, buttons_of, text_of
 from tests.pictures import jpeg, jpeg_with_gps
 
