@@ -23,7 +23,7 @@ from handlers.conversation import ADDITION, StoredConversation
 from handlers.views import Button, View
 from models import Report
 from services import conversations, photos, reports
-from services.refusals import AlreadyDecided, NotForYou, OutOfDate
+from services.refusals import AlreadyDecided, NotForYou
 
 END = ConversationHandler.END
 NOTE, PHOTO = "note", "photo"
@@ -136,10 +136,7 @@ def _message(update: Update) -> Message:
 
 
 def _pressed_report(update: Update, turn: Turn) -> Report:
-    query = update.callback_query
-    press = callbacks.parse(query.data if query else None)
-    if press is None:
-        raise OutOfDate
+    press = callbacks.pressed(update)
     report = reports.of_reporter(turn.session, report_id=press.subject, person_id=turn.me.id)
     reports.require_undecided(report)
     return report

@@ -3,6 +3,10 @@
 import re
 from dataclasses import dataclass
 
+from telegram import Update
+
+from services.refusals import OutOfDate
+
 # Telegram's limit for callback data.
 LIMIT = 64
 _FORM = re.compile(r"([a-z]):([a-z0-9]{1,8}):([0-9a-z]{1,13})(?::([^\s:]{1,40}))?")
@@ -54,6 +58,18 @@ def parse(data: str | None) -> Press | None:
     number = int(subject, 36)
     # No row has a larger id, and the database would choke on it.
     return Press(area, verb, number, argument or "") if number < 2**62 else None
+
+
+def pressed(update: Update) -> Press:
+    """The button an update says was pressed.
+
+    Raises:
+        OutOfDate: it is none of ours, or from another time.
+    """
+    press = parse(update.callback_query.data if update.callback_query else None)
+    if press is None:
+        raise OutOfDate
+    return press
 
 
 def pattern(area: str, *verbs: str) -> str:

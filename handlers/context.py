@@ -118,12 +118,13 @@ class Turn:
         outbox.queue(self.session, chat_id=chat_id, method=method, payload=parameters)
 
     def toast(self, update: Update, text: str = "", *, alert: bool = False) -> None:
-        """Answer a button press; without text it only stops the button's spinner."""
+        """Answer a button press; without text it only stops the button's spinner.
+
+        Telegram takes one answer a press: a later one replaces an earlier one.
+        """
         if update.callback_query is not None:
-            self.button_answers.append(
-                # 200 characters are Telegram's limit for these.
-                ButtonAnswer(update.callback_query.id, text[:200], alert)
-            )
+            # 200 characters are Telegram's limit for these.
+            self.button_answers[:] = [ButtonAnswer(update.callback_query.id, text[:200], alert)]
 
 
 _turn: ContextVar[Turn] = ContextVar("turn")

@@ -23,9 +23,8 @@ async def show_first(update: Update, context: Context) -> None:
 async def turn_page(update: Update, context: Context) -> None:
     """Another page, on the same message."""
     turn = context.turn
-    press = callbacks.parse(update.callback_query.data if update.callback_query else None)
-    message = update.effective_message
-    if press is None or message is None:
+    press, message = callbacks.pressed(update), update.effective_message
+    if message is None:
         raise OutOfDate
     turn.toast(update)
     payload = _page(turn, press.subject).payload()
@@ -42,9 +41,7 @@ async def turn_page(update: Update, context: Context) -> None:
 async def show_one(update: Update, context: Context) -> None:
     """One report, with its photo."""
     turn = context.turn
-    press = callbacks.parse(update.callback_query.data if update.callback_query else None)
-    if press is None:
-        raise OutOfDate
+    press = callbacks.pressed(update)
     report = reports.visible_to(turn.session, report_id=press.subject, person_id=turn.me.id)
     turn.toast(update)
     pictures = photos.of_report(turn.session, report_id=report.id)

@@ -26,7 +26,7 @@ from telegram.ext import (
 )
 
 from handlers import callbacks, cards, errors, questions, views
-from handlers.callbacks import DRAFT, Press
+from handlers.callbacks import DRAFT
 from handlers.context import Context, Turn
 from handlers.conversation import REPORT, StoredConversation
 from handlers.views import Button, View
@@ -212,19 +212,16 @@ async def take_nothing(update: Update, context: Context) -> State:
 
 async def choose_category(update: Update, context: Context) -> State:
     """Put the category into the draft."""
-    turn, press = context.turn, _press(update)
-    draft = drafts.mine(turn.session, person_id=turn.me.id, draft_id=press.subject)
-    drafts.set_category(draft, code=press.argument, policy=turn.policy)
-    drafts.touch(draft, policy=turn.policy)
-    turn.toast(update)
+    turn = context.turn
+    draft = _pressed_draft(update, turn)
+    drafts.set_category(draft, code=callbacks.pressed(update).argument, policy=turn.policy)
     return ask(turn, draft)
 
 
 async def more_categories(update: Update, context: Context) -> State:
     """Show every category, on the message that showed the likeliest."""
-    turn, press = context.turn, _press(update)
-    draft = drafts.mine(turn.session, person_id=turn.me.id, draft_id=press.subject)
-    turn.toast(update)
+    turn = context.turn
+    draft = _pressed_draft(update, turn)
     message = update.effective_message
     if message is not None:
         words = turn.words
@@ -244,45 +241,39 @@ async def more_categories(update: Update, context: Context) -> State:
 
 async def confirm_place(update: Update, context: Context) -> State:
     """Take a vague place at the rider's word."""
-    turn, press = context.turn, _press(update)
-    draft = drafts.mine(turn.session, person_id=turn.me.id, draft_id=press.subject)
+    turn = context.turn
+    draft = _pressed_draft(update, turn)
     if not draft.has_place:
         raise OutOfDate
     draft.place_confirmed = True
-    drafts.touch(draft, policy=turn.policy)
-    turn.toast(update)
     return ask(turn, draft)
 
 
 async def choose_offered_place(update: Update, context: Context) -> State:
     """Take a place that was offered: the one in the photo's file, or one found for an address."""
-    turn, press = context.turn, _press(update)
-    draft = drafts.mine(turn.session, person_id=turn.me.id, draft_id=press.subject)
+    turn = context.turn
+    press, draft = callbacks.pressed(update), _pressed_draft(update, turn)
     try:
         latitude, longitude = (float(part) for part in press.argument.split(","))
     except ValueError:
         raise OutOfDate from None
     source = PlaceSource.FILE if press.verb == "gps" else PlaceSource.ADDRESS
     _set_place(turn, draft, latitude, longitude, accuracy_m=None, source=source)
-    drafts.touch(draft, policy=turn.policy)
-    turn.toast(update)
     return ask(turn, draft)
 
 
 async def same_one(update: Update, context: Context) -> State:
     """Join the report nearby instead of making a second one."""
-    turn, press = context.turn, _press(update)
+    turn = context.turn
     words = turn.words
-    draft = drafts.mine(turn.session, person_id=turn.me.id, draft_id=press.subject)
+    draft = _pressed_draft(update, turn)
     near = reports.same_nearby(turn.session, draft=draft, policy=turn.policy)
     report = reports.get(turn.session, report_id=near.report_id) if near else None
     if report is None:
         # It was decided or withdrawn while the rider looked: their own report goes its way.
-        turn.toast(update)
         return ask(turn, draft)
     joined = reports.join(turn.session, report=report, person=turn.me)
     drafts.discard(turn.session, draft=draft)
-    turn.toast(update)
     if joined:
         cards.show_receipt(turn, report, person_id=turn.me.id)
         cards.refresh_review_cards(turn, report)
@@ -293,19 +284,16 @@ async def same_one(update: Update, context: Context) -> State:
 
 async def different(update: Update, context: Context) -> State:
     """What is nearby is another hazard."""
-    turn, press = context.turn, _press(update)
-    draft = drafts.mine(turn.session, person_id=turn.me.id, draft_id=press.subject)
+    turn = context.turn
+    draft = _pressed_draft(update, turn)
     draft.different = True
-    drafts.touch(draft, policy=turn.policy)
-    turn.toast(update)
     return ask(turn, draft)
 
 
 async def submit_now(update: Update, context: Context) -> State:
     """Try again to submit a draft that was complete but one too many that day."""
-    turn, press = context.turn, _press(update)
-    draft = drafts.mine(turn.session, person_id=turn.me.id, draft_id=press.subject)
-    turn.toast(update)
+    turn = context.turn
+    draft = _pressed_draft(update, turn)
     return ask(turn, draft)
 
 
@@ -461,12 +449,12 @@ def _message(update: Update) -> Message:
     return message
 
 
-def _press(update: Update) -> Press:
-    query = update.callback_query
-    press = callbacks.parse(query.data if query else None)
-    if press is None:
-        raise OutOfDate
-    return press
+def _pressed_draft(update: Update, turn: Turn) -> Draft:
+    press = callbacks.pressed(update)
+    draft = drafts.mine(turn.session, person_id=turn.me.id, draft_id=press.subject)
+    drafts.touch(draft, policy=turn.policy)
+    turn.toast(update)
+    return draft
 
 
 def _sent(message: Message, file_id: str, unique_id: str, as_file: bool) -> photos.Sent:

@@ -76,9 +76,9 @@ async def reject(update: Update, context: Context) -> None:
 
 
 def _opened(update: Update, turn: Turn) -> tuple[Press, Report, str]:
-    query, chat, user = update.callback_query, update.effective_chat, update.effective_user
-    press = callbacks.parse(query.data if query else None)
-    if press is None or chat is None or user is None:
+    press = callbacks.pressed(update)
+    chat, user = update.effective_chat, update.effective_user
+    if chat is None or user is None:
         raise OutOfDate
     ours = chats.require_reviewer(turn.session, chat_id=chat.id, person_id=user.id)
     chats.met(turn.session, chat_id=ours.id, person_id=user.id, name=user.first_name)

@@ -70,8 +70,8 @@ async def offer_languages(update: Update, context: Context) -> None:
 async def choose_language(update: Update, context: Context) -> None:
     """Keep to a language from now on."""
     turn = context.turn
-    press = callbacks.parse(update.callback_query.data if update.callback_query else None)
-    if press is None or press.argument not in _CODES:
+    press = callbacks.pressed(update)
+    if press.argument not in _CODES:
         raise OutOfDate
     language = "zh_Hans" if press.argument == "zh" else "en"
     people.choose_language(turn.session, person=turn.me, language=language)  # type: ignore[arg-type]
