@@ -1,5 +1,6 @@
 """A report wherever it is shown: dealt to the moderators, and brought up to date as it moves on."""
 
+from collections.abc import Sequence
 from html import escape
 
 from handlers import views
@@ -31,11 +32,11 @@ def deal(turn: Turn, report: Report) -> bool:
     if waiting and age < PATIENCE_S:
         return False
     for chat in chats.moderators(turn.session):
-        if cards.find(
+        card, is_new = cards.find_or_make(
             turn.session, report_id=report.id, chat_id=chat.id, purpose=CardPurpose.REVIEW
-        ):
-            continue
-        _deal_to(turn, report, chat)
+        )
+        if is_new:
+            _deal_to(turn, report, chat, card, facts_of(turn, report, pictures))
     return True
 
 
@@ -44,12 +45,8 @@ def is_dealt(turn: Turn, report: Report) -> bool:
     return bool(cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW))
 
 
-def _deal_to(turn: Turn, report: Report, chat: Chat) -> None:
+def _deal_to(turn: Turn, report: Report, chat: Chat, card: Card, facts: CardFacts) -> None:
     words = turn.words_of(chat.language)
-    card = cards.find_or_make(
-        turn.session, report_id=report.id, chat_id=chat.id, purpose=CardPurpose.REVIEW
-    )
-    facts = facts_of(turn, report)
     if len(facts.photo_ids) > 1:
         # An album cannot carry buttons: it goes first, the card right after it.
         turn.call(
@@ -58,7 +55,7 @@ def _deal_to(turn: Turn, report: Report, chat: Chat) -> None:
             photo_ids=list(facts.photo_ids),
             caption=f"#{report.id}",
         )
-    turn.show(card, views.card(report, facts, policy=turn.policy, words=words))
+    turn.show(card, views.card(report, facts, policy=turn.policy, words=words), is_new=True)
     if len(report.note) > views.NOTE_ON_CARD:
         turn.say(chat.id, views.View(f"💬 #{report.id}\n{escape(report.note)}"))
     if report.voice_file_id:
@@ -72,7 +69,7 @@ def refresh_review_cards(turn: Turn, report: Report) -> None:
         if report.state == State.SUBMITTED:
             deal(turn, report)
         return
-    facts = facts_of(turn, report)
+    facts = facts_of(turn, report, photos.of_report(turn.session, report_id=report.id))
     for card in found:
         chat = chats.current(turn.session, chat_id=card.chat_id)
         words = turn.words_of(chat.language if chat else None)
@@ -102,7 +99,7 @@ def show_receipt(turn: Turn, report: Report, *, person_id: int) -> Card:
     """Show a rider where a report stands, on the one message they have of it."""
     person = people.find(turn.session, person_id=person_id)
     words = turn.words_of(person.language if person else None)
-    card = cards.find_or_make(
+    card, is_new = cards.find_or_make(
         turn.session, report_id=report.id, chat_id=person_id, purpose=CardPurpose.RECEIPT
     )
     district = turn.house.districts.by_code(report.district)
@@ -118,24 +115,27 @@ def show_receipt(turn: Turn, report: Report, *, person_id: int) -> Card:
     else:
         balance = ledger.balance(turn.session, person_id=person_id)
         view = views.outcome(report, balance=balance, words=words)
-    turn.show(card, view)
+    turn.show(card, view, is_new=is_new)
     return card
 
 
-def facts_of(turn: Turn, report: Report) -> CardFacts:
-    """Gather what a review card tells beside the report itself."""
+def facts_of(turn: Turn, report: Report, pictures: Sequence[Photo]) -> CardFacts:
+    """Gather what a review card tells beside the report itself, and the pictures it came with."""
     session = turn.session
     reporter = people.find(session, person_id=report.reporter_id)
     assert reporter is not None
-    pictures = photos.of_report(session, report_id=report.id)
-    shown = tuple(picture.id for picture in pictures if picture.sendable_id or picture.sha256)
+    shown = tuple(
+        picture.id
+        for picture in pictures
+        if picture.state != PhotoState.REFUSED and (picture.sendable_id or picture.sha256)
+    )
     neighbour = reports.neighbour_of(session, report=report, policy=turn.policy)
     return CardFacts(
         district=turn.house.districts.by_code(report.district),
         reporter=reporter,
         record=reports.record_of(session, person_id=report.reporter_id),
         photo_ids=shown,
-        missing_photos=reports.photo_total(session, report_id=report.id) - len(shown),
+        missing_photos=len(pictures) - len(shown),
         joiners=len(reports.joiners(session, report_id=report.id)),
         neighbour=neighbour,
         map_url=turn.house.map_url.format(

@@ -62,6 +62,7 @@ class Turn:
         house: rules, districts, languages.
         person: who sent the update; None in a timer's turn or for a channel's update.
         button_answers: to be sent after the commit.
+        conversations: states by name, once somebody asked.
         failure: what a handler raised that is no refusal: the transaction is rolled back.
     """
 
@@ -70,6 +71,7 @@ class Turn:
     person: Person | None = None
     button_answers: list[ButtonAnswer] = field(default_factory=list)
     failure: BaseException | None = None
+    conversations: dict[str, str] | None = None
 
     @property
     def me(self) -> Person:
@@ -103,7 +105,7 @@ class Turn:
         """Send something to who sent the update, in their private chat."""
         self.say(self.me.id, view)
 
-    def show(self, card: Card, view: View) -> None:
+    def show(self, card: Card, view: View, *, is_new: bool = False) -> None:
         """Show a view on a card: sent if it is nowhere yet, edited where it stands otherwise."""
         outbox.queue(
             self.session,
@@ -111,6 +113,7 @@ class Turn:
             method=outbox.SHOW,
             payload=view.payload(),
             card=card,
+            card_is_new=is_new,
         )
 
     def call(self, chat_id: int, method: str, **parameters: Any) -> None:

@@ -47,7 +47,10 @@ class StoredConversation(ConversationHandler[Context]):
         if update.effective_chat is None or update.effective_chat.type != "private":
             return None
         key = cast("Key", self._get_key(update))
-        state = conversations.state(current_turn().session, name=self._title, key=key)
+        turn = current_turn()
+        if turn.conversations is None:
+            turn.conversations = conversations.states(turn.session, key=key)
+        state = turn.conversations.get(self._title)
         self._conversations.clear()
         if state is not None:
             self._conversations[key] = state

@@ -44,8 +44,8 @@ async def show_one(update: Update, context: Context) -> None:
     press = callbacks.pressed(update)
     report = reports.visible_to(turn.session, report_id=press.subject, person_id=turn.me.id)
     turn.toast(update)
-    pictures = photos.of_report(turn.session, report_id=report.id)
-    turn.tell(View(_in_full(turn, report), photo_id=pictures[0].id if pictures else None))
+    picture = photos.first_of_report(turn.session, report_id=report.id)
+    turn.tell(View(_in_full(turn, report), photo_id=picture.id if picture else None))
 
 
 def _page(turn: Turn, page: int) -> View:

@@ -89,7 +89,7 @@ def _nearby_question(turn: Turn, draft: Draft, words: Words) -> View:
     assert near is not None
     report = reports.get(turn.session, report_id=near.report_id)
     assert report is not None
-    pictures = photos.of_report(turn.session, report_id=report.id)
+    picture = photos.first_of_report(turn.session, report_id=report.id)
     text = words.tr(
         "{distance} away, {age}: #{number} · {category}. Is yours the same one?",
         distance=words.distance(near.distance_m),
@@ -106,5 +106,5 @@ def _nearby_question(turn: Turn, draft: Draft, words: Words) -> View:
                 Button(words.tr("Different"), pack(DRAFT, "diff", draft.id)),
             ),
         ),
-        photo_id=pictures[0].id if pictures else None,
+        photo_id=picture.id if picture else None,
     )

@@ -125,7 +125,7 @@ async def take_place(update: Update, context: Context) -> State:
     turn, message = context.turn, _message(update)
     location = message.venue.location if message.venue else message.location
     assert location is not None
-    begun = drafts.current(turn.session, person_id=turn.me.id) is not None
+    begun = drafts.current(turn.session, person_id=turn.me.id)
     draft = drafts.start(turn.session, person=turn.me, policy=turn.policy)
     live = location.live_period is not None
     source = PlaceSource.VENUE if message.venue else PlaceSource.LIVE if live else PlaceSource.PIN
@@ -139,7 +139,7 @@ async def take_place(update: Update, context: Context) -> State:
             source=source,
         )
     except OutsideDistricts as refusal:
-        if not begun:
+        if begun is None:
             drafts.discard(turn.session, draft=draft)
             refusal.draft_kept = False
         raise

@@ -2,41 +2,46 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from models import Card, Report
 from models.cards import CardPurpose
 from models.workflow import UNDECIDED_STATES
-from services.upserts import insert_new
+from services.upserts import new_row
+
+_FIND = select(Card).where(
+    Card.report_id == bindparam("report_id"),
+    Card.chat_id == bindparam("chat_id"),
+    Card.purpose == bindparam("purpose"),
+)
 
 
 def find(session: Session, *, report_id: int, chat_id: int, purpose: CardPurpose) -> Card | None:
     """The card of a report in a chat, if it has one."""
-    return session.scalar(
-        select(Card).where(
-            Card.report_id == report_id, Card.chat_id == chat_id, Card.purpose == purpose
-        )
-    )
+    return session.scalar(_FIND, {"report_id": report_id, "chat_id": chat_id, "purpose": purpose})
 
 
-def find_or_make(session: Session, *, report_id: int, chat_id: int, purpose: CardPurpose) -> Card:
-    """The card of a report in a chat, a new one if there is none: one a report and chat, ever."""
+def find_or_make(
+    session: Session, *, report_id: int, chat_id: int, purpose: CardPurpose
+) -> tuple[Card, bool]:
+    """The card of a report in a chat, a new one if there is none: one a report and chat, ever.
+
+    Returns:
+        The card, and whether it is new.
+    """
+    values = {
+        "report_id": report_id,
+        "chat_id": chat_id,
+        "purpose": purpose,
+        "has_photo": False,
+    }
+    card = new_row(session, model=Card, values=values)
+    if card is not None:
+        return card, True
     card = find(session, report_id=report_id, chat_id=chat_id, purpose=purpose)
-    if card is None:
-        insert_new(
-            session,
-            model=Card,
-            values={
-                "report_id": report_id,
-                "chat_id": chat_id,
-                "purpose": purpose,
-                "has_photo": False,
-            },
-        )
-        card = find(session, report_id=report_id, chat_id=chat_id, purpose=purpose)
     assert card is not None
-    return card
+    return card, False
 
 
 def of_report(session: Session, *, report_id: int, purpose: CardPurpose) -> Sequence[Card]:

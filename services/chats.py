@@ -58,13 +58,16 @@ def register(
     return chat
 
 
+_MODERATORS = (
+    select(Chat)
+    .where(Chat.purpose == MODERATORS, Chat.migrated_to.is_(None))
+    .order_by(Chat.created_at, Chat.id)
+)
+
+
 def moderators(session: Session) -> Sequence[Chat]:
     """The moderator chats."""
-    return session.scalars(
-        select(Chat)
-        .where(Chat.purpose == MODERATORS, Chat.migrated_to.is_(None))
-        .order_by(Chat.created_at, Chat.id)
-    ).all()
+    return session.scalars(_MODERATORS).all()
 
 
 def require_reviewer(session: Session, *, chat_id: int, person_id: int) -> Chat:

@@ -1,6 +1,6 @@
 """Where each conversation stands, read and written within the update's transaction."""
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from models import Conversation, clock
@@ -9,20 +9,31 @@ from services.upserts import insert_or_update
 Key = tuple[int, ...]
 
 
-def state(session: Session, *, name: str, key: Key) -> str | None:
-    """The state of a conversation.
+_STATES = select(Conversation.name, Conversation.state).where(
+    Conversation.chat_id == bindparam("chat_id"), Conversation.person_id == bindparam("person_id")
+)
+
+
+_FORGET = delete(Conversation).where(
+    Conversation.name == bindparam("name"),
+    Conversation.chat_id == bindparam("chat_id"),
+    Conversation.person_id == bindparam("person_id"),
+)
+
+
+def states(session: Session, *, key: Key) -> dict[str, str]:
+    """The states of all conversations that are going on under a key, in one question.
 
     Args:
         session: the transaction.
-        name: which conversation.
         key: chat id and person id.
 
     Returns:
-        The state; None if the conversation is not going on.
+        State by name.
     """
     chat_id, person_id = key
-    row = session.get(Conversation, (name, chat_id, person_id))
-    return row.state if row else None
+    rows = session.connection().execute(_STATES, {"chat_id": chat_id, "person_id": person_id})
+    return {name: state for name, state in rows}  # noqa: C416 - rows are no pairs to mypy
 
 
 def set_state(session: Session, *, name: str, key: Key, state: str | None) -> None:
@@ -30,10 +41,6 @@ def set_state(session: Session, *, name: str, key: Key, state: str | None) -> No
     chat_id, person_id = key
     if state is None:
         forget(session, name=name, key=key)
-        return
-    row = session.get(Conversation, (name, chat_id, person_id))
-    if row is not None:
-        row.state, row.updated_at = state, clock.now()
         return
     values = {
         "name": name,
@@ -50,25 +57,34 @@ def set_state(session: Session, *, name: str, key: Key, state: str | None) -> No
 def forget(session: Session, *, name: str, key: Key) -> None:
     """End a conversation."""
     chat_id, person_id = key
-    session.execute(
-        delete(Conversation).where(
-            Conversation.name == name,
-            Conversation.chat_id == chat_id,
-            Conversation.person_id == person_id,
-        )
+    session.connection().execute(
+        _FORGET, {"name": name, "chat_id": chat_id, "person_id": person_id}
     )
+
+
+_SUBJECT = select(Conversation.subject_id).where(
+    Conversation.name == bindparam("name"),
+    Conversation.chat_id == bindparam("chat_id"),
+    Conversation.person_id == bindparam("person_id"),
+)
 
 
 def subject(session: Session, *, name: str, key: Key) -> int | None:
     """What the conversation is about, e.g. the report a note is awaited for."""
     chat_id, person_id = key
-    row = session.get(Conversation, (name, chat_id, person_id))
-    return row.subject_id if row else None
+    values = {"name": name, "chat_id": chat_id, "person_id": person_id}
+    return session.connection().scalar(_SUBJECT, values)
 
 
 def set_subject(session: Session, *, name: str, key: Key, subject_id: int) -> None:
     """Say what the conversation is about."""
     chat_id, person_id = key
-    row = session.get(Conversation, (name, chat_id, person_id))
-    if row is not None:
-        row.subject_id = subject_id
+    session.connection().execute(
+        update(Conversation)
+        .where(
+            Conversation.name == name,
+            Conversation.chat_id == chat_id,
+            Conversation.person_id == person_id,
+        )
+        .values(subject_id=subject_id)
+    )

@@ -4,7 +4,7 @@ import math
 from datetime import timedelta
 from statistics import median
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from models import Report, clock
@@ -14,6 +14,17 @@ from models.workflow import State
 ENOUGH = 5
 
 
+_LATEST = (
+    select(Report.created_at, Report.decided_at)
+    .where(
+        Report.decided_at >= bindparam("since"),
+        Report.state.in_((State.APPROVED, State.REJECTED)),
+    )
+    .order_by(Report.decided_at.desc())
+    .limit(50)
+)
+
+
 def usual_wait_minutes(session: Session) -> int | None:
     """How long a decision usually takes, as can be promised to a rider.
 
@@ -21,15 +32,7 @@ def usual_wait_minutes(session: Session) -> int | None:
         The median of the last 50 decisions within 14 days, in minutes rounded up to 5, 10, 15, 20,
         30, 45, 60 or whole hours; None where too few were made, or it takes longer than a day.
     """
-    rows = session.execute(
-        select(Report.created_at, Report.decided_at)
-        .where(
-            Report.decided_at >= clock.now() - timedelta(days=14),
-            Report.state.in_((State.APPROVED, State.REJECTED)),
-        )
-        .order_by(Report.decided_at.desc())
-        .limit(50)
-    ).all()
+    rows = session.connection().execute(_LATEST, {"since": clock.now() - timedelta(days=14)}).all()
     if len(rows) < ENOUGH:
         return None
     waits = [decided - created for created, decided in rows if decided is not None]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from models import Draft, DraftPhoto, Person, Photo, clock
@@ -26,9 +26,20 @@ class Step(StrEnum):
     READY = "ready"
 
 
+_CURRENT = select(Draft).where(Draft.person_id == bindparam("person_id"))
+_UNIQUE_IDS = select(DraftPhoto.file_unique_id).where(DraftPhoto.draft_id == bindparam("draft_id"))
+_PHOTO_COUNT = (
+    select(func.count()).select_from(DraftPhoto).where(DraftPhoto.draft_id == bindparam("draft_id"))
+)
+
+
 def current(session: Session, *, person_id: int) -> Draft | None:
     """The unfinished report of a rider, if there is one."""
-    return session.scalar(select(Draft).where(Draft.person_id == person_id))
+    # The rider's row is locked: what this transaction has of the draft is how it is.
+    for known in session.identity_map.values():
+        if isinstance(known, Draft) and known.person_id == person_id:
+            return known
+    return session.scalar(_CURRENT, {"person_id": person_id})
 
 
 def start(session: Session, *, person: Person, policy: Policy) -> Draft:
@@ -47,6 +58,7 @@ def start(session: Session, *, person: Person, policy: Policy) -> Draft:
         )
         session.add(draft)
         session.flush()
+        return draft
     touch(draft, policy=policy)
     return draft
 
@@ -86,8 +98,8 @@ def add_photo(session: Session, *, draft: Draft, sent: photos.Sent, policy: Poli
         SamePhoto: it is in there already.
         TooManyPhotos: there is no room for another.
     """
-    there = photos_of(session, draft=draft)
-    if any(photo.file_unique_id == sent.file_unique_id for photo in there):
+    there = session.connection().scalars(_UNIQUE_IDS, {"draft_id": draft.id}).all()
+    if sent.file_unique_id in there:
         raise SamePhoto
     if len(there) >= policy.limits.photos_per_report:
         raise TooManyPhotos(limit=policy.limits.photos_per_report)
@@ -104,22 +116,9 @@ def add_photo(session: Session, *, draft: Draft, sent: photos.Sent, policy: Poli
     return photo
 
 
-def photos_of(session: Session, *, draft: Draft) -> Sequence[Photo]:
-    """The photos of a draft, in order."""
-    return session.scalars(
-        select(Photo)
-        .join(DraftPhoto, DraftPhoto.photo_id == Photo.id)
-        .where(DraftPhoto.draft_id == draft.id)
-        .order_by(DraftPhoto.position)
-    ).all()
-
-
 def photo_count(session: Session, *, draft: Draft) -> int:
     """How many photos a draft has."""
-    counted = session.scalar(
-        select(func.count()).select_from(DraftPhoto).where(DraftPhoto.draft_id == draft.id)
-    )
-    return counted or 0
+    return session.connection().scalar(_PHOTO_COUNT, {"draft_id": draft.id}) or 0
 
 
 def set_place(

@@ -33,10 +33,16 @@ class Task:
     last: bool
 
 
+_ASK = Errand.__table__.insert()  # type: ignore[attr-defined]
+
+
 def ask(session: Session, *, kind: ErrandKind, payload: dict[str, Any]) -> None:
     """Write down something to find out once this transaction is committed."""
     now = clock.now()
-    session.add(Errand(kind=kind, payload=payload, created_at=now, not_before=now))
+    session.connection().execute(
+        _ASK,
+        {"kind": kind, "payload": payload, "created_at": now, "not_before": now, "tries": 0},
+    )
 
 
 def take(session: Session, *, limit: int) -> list[Task]:

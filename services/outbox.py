@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from models import Card, ChatPause, Outgoing, Photo, clock
@@ -21,6 +21,16 @@ SHOW = "show"
 BATCH = 200
 
 
+# Built once: building a statement costs more than running it.
+_QUEUE = Outgoing.__table__.insert()  # type: ignore[attr-defined]
+_REPLACE = (
+    update(Outgoing)
+    .where(Outgoing.card_id == bindparam("card"), Outgoing.state == OutgoingState.QUEUED)
+    .values(payload=bindparam("content"))
+    .returning(Outgoing.id)
+)
+
+
 def queue(
     session: Session,
     *,
@@ -28,6 +38,7 @@ def queue(
     method: str,
     payload: dict[str, Any],
     card: Card | None = None,
+    card_is_new: bool = False,
     guarantee: Guarantee = Guarantee.AT_LEAST_ONCE,
 ) -> None:
     """Have something sent once this transaction is committed, after all before it in that chat.
@@ -38,19 +49,17 @@ def queue(
         method: `SAY`, `SHOW`, or a method of the Bot API.
         payload: its parameters without the chat; `photo_id` and `photo_ids` name our pictures.
         card: the card a `SHOW` is about. What waits unsent for it is replaced.
+        card_is_new: the card was made in this transaction, so nothing waits for it yet.
         guarantee: what to do if nobody knows whether it arrived.
     """
-    if card is not None:
-        waiting = session.execute(
-            update(Outgoing)
-            .where(Outgoing.card_id == card.id, Outgoing.state == OutgoingState.QUEUED)
-            .values(payload=payload)
-            .returning(Outgoing.id)
-        ).first()
+    if card is not None and not card_is_new:
+        waiting = (
+            session.connection().execute(_REPLACE, {"card": card.id, "content": payload}).first()
+        )
         if waiting is not None:
             return
-    session.execute(
-        Outgoing.__table__.insert(),  # type: ignore[attr-defined]
+    session.connection().execute(
+        _QUEUE,
         {
             "chat_id": chat_id,
             "method": method,

@@ -5,7 +5,7 @@ import random
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from models import Person, Role, SetupCode, clock
@@ -36,6 +36,14 @@ def language_for(language_code: str | None, *, policy: Policy) -> Language:
     return "zh_Hans" if tag.split("-")[0].split("_")[0] == "zh" else "en"
 
 
+_LOCKED = (
+    select(Person)
+    .where(Person.id == bindparam("person_id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+
+
 def meet(session: Session, *, person_id: int, language_code: str | None, policy: Policy) -> Person:
     """The row of a person, made at the first meeting, and locked.
 
@@ -51,7 +59,7 @@ def meet(session: Session, *, person_id: int, language_code: str | None, policy:
     Returns:
         The person.
     """
-    person = session.get(Person, person_id, with_for_update=True)
+    person = session.scalar(_LOCKED, {"person_id": person_id})
     language = language_for(language_code, policy=policy)
     while person is None:
         number_range = 99 if session.scalar(select(func.count(Person.id))) < 1000 else 99_999  # type: ignore[operator]
@@ -68,7 +76,7 @@ def meet(session: Session, *, person_id: int, language_code: str | None, policy:
             },
         )
         # The pseudonym may have been taken: then there is still nobody, and another one is drawn.
-        person = session.get(Person, person_id, with_for_update=True)
+        person = session.scalar(_LOCKED, {"person_id": person_id})
     if not person.language_chosen and language_code and person.language != language:
         person.language = language
     return person

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from models import DraftPhoto, Photo, ReportPhoto
@@ -133,14 +133,23 @@ def get(session: Session, *, photo_id: int) -> Photo | None:
     return session.get(Photo, photo_id)
 
 
+_OF_REPORT = (
+    select(Photo)
+    .join(ReportPhoto, ReportPhoto.photo_id == Photo.id)
+    .where(ReportPhoto.report_id == bindparam("report_id"))
+    .order_by(ReportPhoto.position)
+)
+
+
 def of_report(session: Session, *, report_id: int) -> Sequence[Photo]:
-    """The pictures of a report that can be shown or still may be, in order."""
-    return session.scalars(
-        select(Photo)
-        .join(ReportPhoto, ReportPhoto.photo_id == Photo.id)
-        .where(ReportPhoto.report_id == report_id, Photo.state != PhotoState.REFUSED)
-        .order_by(ReportPhoto.position)
-    ).all()
+    """The pictures a report came with, in order, whatever became of them."""
+    return session.scalars(_OF_REPORT, {"report_id": report_id}).all()
+
+
+def first_of_report(session: Session, *, report_id: int) -> Photo | None:
+    """The first picture of a report that can be shown or still may be."""
+    pictures = of_report(session, report_id=report_id)
+    return next((photo for photo in pictures if photo.state != PhotoState.REFUSED), None)
 
 
 def report_of(session: Session, *, photo_id: int) -> int | None:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from models import Draft, DraftPhoto, Joiner, Person, Photo, Report, ReportPhoto, clock
+from models.base import BigId
 from models.photos import PhotoState
 from models.policy import Policy
 from models.workflow import OPEN_STATES, UNDECIDED_STATES, Actor, State
@@ -48,6 +49,16 @@ class Record:
 
     approved: int
     decided: int
+
+
+_MOVE_PHOTOS = insert(ReportPhoto).from_select(
+    ["report_id", "photo_id", "position"],
+    select(bindparam("report_id", type_=BigId), DraftPhoto.photo_id, DraftPhoto.position).where(
+        DraftPhoto.draft_id == bindparam("draft_id")
+    ),
+)
+_FORGET_PHOTOS = delete(DraftPhoto).where(DraftPhoto.draft_id == bindparam("draft_id"))
+_FORGET_DRAFT = delete(Draft).where(Draft.id == bindparam("draft_id"))
 
 
 def submit(
@@ -100,27 +111,24 @@ def submit(
     )
     session.add(report)
     session.flush()
-    rows = session.scalars(
-        select(DraftPhoto).where(DraftPhoto.draft_id == draft.id).order_by(DraftPhoto.position)
-    ).all()
-    for position, row in enumerate(rows):
-        session.add(ReportPhoto(report_id=report.id, photo_id=row.photo_id, position=position))
-        session.delete(row)
+    connection = session.connection()
+    connection.execute(_MOVE_PHOTOS, {"report_id": report.id, "draft_id": draft.id})
+    connection.execute(_FORGET_PHOTOS, {"draft_id": draft.id})
+    connection.execute(_FORGET_DRAFT, {"draft_id": draft.id})
+    session.expunge(draft)
     workflow.begin(session, report=report)
-    session.flush()
-    session.delete(draft)
-    session.flush()
     return report
+
+
+_SINCE = select(func.count(Report.id)).where(
+    Report.reporter_id == bindparam("person_id"), Report.created_at >= bindparam("since")
+)
 
 
 def _check_daily_limit(session: Session, *, person_id: int, policy: Policy) -> None:
     local = clock.now().astimezone(policy.zone)
     midnight = datetime.combine(local.date(), time(), tzinfo=policy.zone)
-    today = session.scalar(
-        select(func.count(Report.id)).where(
-            Report.reporter_id == person_id, Report.created_at >= midnight
-        )
-    )
+    today = session.connection().scalar(_SINCE, {"person_id": person_id, "since": midnight})
     if (today or 0) >= policy.limits.reports_per_day:
         tomorrow = datetime.combine(local.date() + timedelta(days=1), time(), tzinfo=policy.zone)
         raise TooManyToday(limit=policy.limits.reports_per_day, again_at=tomorrow)
@@ -141,6 +149,13 @@ def of_reporter(session: Session, *, report_id: int, person_id: int) -> Report:
     if report is None or report.reporter_id != person_id:
         raise NotForYou
     return report
+
+
+_NEARBY = select(Report.id, Report.latitude, Report.longitude, Report.state).where(
+    Report.cell.in_(bindparam("cells", expanding=True)),
+    Report.category == bindparam("category"),
+    Report.created_at >= bindparam("since"),
+)
 
 
 def nearby(
@@ -165,12 +180,13 @@ def nearby(
     Returns:
         Those within the radius.
     """
-    rows = session.execute(
-        select(Report.id, Report.latitude, Report.longitude, Report.state).where(
-            Report.cell.in_(places.cells_around(latitude, longitude, radius_m)),
-            Report.category == category,
-            Report.created_at >= since,
-        )
+    rows = session.connection().execute(
+        _NEARBY,
+        {
+            "cells": places.cells_around(latitude, longitude, radius_m),
+            "category": category,
+            "since": since,
+        },
     )
     found = [
         Near(report_id, places.distance_m((latitude, longitude), (lat, lon)))
@@ -199,6 +215,16 @@ def same_nearby(session: Session, *, draft: Draft, policy: Policy) -> Near | Non
     return found[0] if found else None
 
 
+_AROUND = (
+    select(Report.category, func.count(Report.id))
+    .where(
+        Report.cell.in_(bindparam("cells", expanding=True)),
+        Report.created_at >= bindparam("since"),
+    )
+    .group_by(Report.category)
+)
+
+
 def categories_around(session: Session, *, latitude: float, longitude: float) -> list[str]:
     """What is reported around here, the most frequent first: the likeliest buttons.
 
@@ -210,13 +236,12 @@ def categories_around(session: Session, *, latitude: float, longitude: float) ->
     Returns:
         Codes of categories of the last 90 days within some 100 m.
     """
-    rows = session.execute(
-        select(Report.category, func.count(Report.id))
-        .where(
-            Report.cell.in_(places.cells_around(latitude, longitude, 100.0)),
-            Report.created_at >= clock.now() - timedelta(days=90),
-        )
-        .group_by(Report.category)
+    rows = session.connection().execute(
+        _AROUND,
+        {
+            "cells": places.cells_around(latitude, longitude, 100.0),
+            "since": clock.now() - timedelta(days=90),
+        },
     )
     return [code for code, _ in sorted(rows, key=lambda row: (-row[1], row[0]))]
 
@@ -247,11 +272,14 @@ def join(session: Session, *, report: Report, person: Person) -> bool:
     return True
 
 
+_JOINERS = (
+    select(Joiner.person_id).where(Joiner.report_id == bindparam("report_id")).order_by(Joiner.id)
+)
+
+
 def joiners(session: Session, *, report_id: int) -> Sequence[int]:
     """The ids of those who joined a report, in the order they came."""
-    return session.scalars(
-        select(Joiner.person_id).where(Joiner.report_id == report_id).order_by(Joiner.id)
-    ).all()
+    return session.connection().scalars(_JOINERS, {"report_id": report_id}).all()
 
 
 def _lock_undecided(session: Session, report: Report) -> None:
@@ -444,14 +472,6 @@ def neighbour_of(
     return None
 
 
-def photo_total(session: Session, *, report_id: int) -> int:
-    """How many photos a report was sent with, shown or not."""
-    counted = session.scalar(
-        select(func.count()).select_from(ReportPhoto).where(ReportPhoto.report_id == report_id)
-    )
-    return counted or 0
-
-
 def album_of(session: Session, *, person_id: int, media_group_id: str) -> Report | None:
     """The undecided report an album went into, if its parts are still arriving."""
     return session.scalar(
@@ -466,16 +486,19 @@ def album_of(session: Session, *, person_id: int, media_group_id: str) -> Report
     )
 
 
+_RECORD = (
+    select(Report.state, func.count(Report.id))
+    .where(
+        Report.reporter_id == bindparam("person_id"),
+        Report.state.in_((State.APPROVED, State.REJECTED)),
+    )
+    .group_by(Report.state)
+)
+
+
 def record_of(session: Session, *, person_id: int) -> Record:
     """What became of a rider's reports so far."""
-    rows = session.execute(
-        select(Report.state, func.count(Report.id))
-        .where(
-            Report.reporter_id == person_id,
-            Report.state.in_((State.APPROVED, State.REJECTED)),
-        )
-        .group_by(Report.state)
-    )
+    rows = session.connection().execute(_RECORD, {"person_id": person_id})
     counts = {state: count for state, count in rows}  # noqa: C416 - rows are no pairs to mypy
     approved = counts.get(State.APPROVED, 0)
     return Record(approved=approved, decided=approved + counts.get(State.REJECTED, 0))

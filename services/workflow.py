@@ -2,13 +2,14 @@
 
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, insert, update
 from sqlalchemy.orm import Session
 
 from models import Report, ReportEvent, clock
 from models.workflow import TRANSITIONS, Actor, Transition
 from services.refusals import AlreadyDecided
 
+_ADD_EVENT = insert(ReportEvent)
 _BY_NAME = {transition.name: transition for transition in TRANSITIONS}
 
 
@@ -93,17 +94,18 @@ def record(
         reason: why.
         step: the move it was, if the state changed.
     """
-    session.add(
-        ReportEvent(
-            report_id=report.id,
-            at=clock.now(),
-            actor_id=actor_id,
-            actor_role=actor,
-            kind=kind,
-            from_state=step.source if step else report.state,
-            to_state=step.target if step else report.state,
-            reason=reason,
-        )
+    session.connection().execute(
+        _ADD_EVENT,
+        {
+            "report_id": report.id,
+            "at": clock.now(),
+            "actor_id": actor_id,
+            "actor_role": actor,
+            "kind": kind,
+            "from_state": step.source if step else report.state,
+            "to_state": step.target if step else report.state,
+            "reason": reason,
+        },
     )
 
 

@@ -2,7 +2,9 @@
 
 import itertools
 
-from models import Draft, Person, Report, clock
+from sqlalchemy import select
+
+from models import Draft, DraftPhoto, Person, Photo, Report, clock
 from models.policy import Policy
 from models.reports import PlaceSource
 from services import drafts, people, photos, reports
@@ -70,6 +72,12 @@ class Scene:
             drafts.set_category(draft, code=category, policy=self.policy)
         session.flush()
         return draft
+
+    def pictures_of(self, session, draft: Draft) -> list[Photo]:
+        """The photos of a draft, in order."""
+        rows = select(DraftPhoto).where(DraftPhoto.draft_id == draft.id)
+        ordered = session.scalars(rows.order_by(DraftPhoto.position)).all()
+        return [session.get(Photo, row.photo_id) for row in ordered]
 
     def report(self, session, person: Person | None = None, **told) -> Report:
         """A submitted report, of somebody new unless a person is given."""

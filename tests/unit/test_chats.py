@@ -91,7 +91,7 @@ def test_an_upgraded_group_takes_everything_with_it(database, scene):
         register(session)
         chats.member(session, chat_id=GROUP, person_id=5, status="left", name="林")
         report = scene.report(session)
-        card = cards.find_or_make(
+        card, _ = cards.find_or_make(
             session, report_id=report.id, chat_id=GROUP, purpose=CardPurpose.REVIEW
         )
         card.message_id = 77
@@ -152,7 +152,7 @@ def test_each_report_has_one_card_in_a_chat(database, scene):
             is None
         )
         made = [
-            cards.find_or_make(session, report_id=report.id, chat_id=chat, purpose=purpose).id
+            cards.find_or_make(session, report_id=report.id, chat_id=chat, purpose=purpose)[0].id
             for chat in (GROUP, GROUP, -200)
             for purpose in CardPurpose
         ]
@@ -180,18 +180,18 @@ KEY = (GROUP, 5)
 
 def test_a_conversation_is_begun_moved_on_and_ended(database, midday):
     with database.transaction() as session:
-        assert conversations.state(session, name="note", key=KEY) is None
+        assert conversations.states(session, key=KEY).get("note") is None
         conversations.set_state(session, name="note", key=KEY, state="waiting")
         conversations.set_subject(session, name="note", key=KEY, subject_id=1042)
     with database.transaction() as session:
-        assert conversations.state(session, name="note", key=KEY) == "waiting"
+        assert conversations.states(session, key=KEY).get("note") == "waiting"
         conversations.set_state(session, name="note", key=KEY, state="sure?")
         assert conversations.subject(session, name="note", key=KEY) == 1042
     with database.transaction() as session:
-        assert conversations.state(session, name="note", key=KEY) == "sure?"
+        assert conversations.states(session, key=KEY).get("note") == "sure?"
         conversations.set_state(session, name="note", key=KEY, state=None)
     with database.transaction() as session:
-        assert conversations.state(session, name="note", key=KEY) is None
+        assert conversations.states(session, key=KEY).get("note") is None
         assert conversations.subject(session, name="note", key=KEY) is None
 
 
@@ -209,7 +209,7 @@ def test_conversations_know_nothing_of_each_other(database, other):
     name, key = other
     with database.transaction() as session:
         conversations.set_state(session, name="note", key=KEY, state="waiting")
-        assert conversations.state(session, name=name, key=key) is None
+        assert conversations.states(session, key=key).get(name) is None
         conversations.set_subject(session, name=name, key=key, subject_id=1)
         conversations.forget(session, name=name, key=key)
-        assert conversations.state(session, name="note", key=KEY) == "waiting"
+        assert conversations.states(session, key=KEY).get("note") == "waiting"

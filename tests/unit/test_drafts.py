@@ -115,14 +115,14 @@ def test_there_is_room_for_so_many_photos(database, scene):
         with pytest.raises(TooManyPhotos) as refused:
             drafts.add_photo(session, draft=draft, sent=scene.photo(), policy=scene.policy)
         assert refused.value.limit == 5
-        kept = [photo.file_id for photo in drafts.photos_of(session, draft=draft)]
+        kept = [photo.file_id for photo in scene.pictures_of(session, draft)]
         assert kept == [one.file_id for one in sent]
 
 
 def test_a_photo_that_turns_out_to_be_none_is_asked_for_again(database, scene):
     with database.transaction() as session:
         draft = scene.draft(session, scene.person(session))
-        (photo,) = drafts.photos_of(session, draft=draft)
+        (photo,) = scene.pictures_of(session, draft)
         photos.refuse(session, photo=photo, why=photos.Refused.NOT_A_PICTURE)
         assert (photo.state, photo.refusal) == ("refused", "not_a_picture")
         assert step(session, draft, scene) == Step.PHOTO

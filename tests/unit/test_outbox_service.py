@@ -211,9 +211,11 @@ def test_two_senders_at_once_never_take_the_same_row(database):
 def card(database, scene):
     with database.transaction() as session:
         report = scene.report(session)
-        return cards.find_or_make(
+        made, is_new = cards.find_or_make(
             session, report_id=report.id, chat_id=GROUP, purpose=CardPurpose.REVIEW
         )
+        assert is_new
+        return made
 
 
 def show(database, card, text, **more):
