@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 Result = TypeVar("Result")
@@ -26,7 +27,7 @@ def create(url: str) -> Engine:
 
     Returns:
         An engine whose transactions are serialised on SQLite (they begin IMMEDIATE) and durable:
-        a commit that returned has reached the disk.
+        a commit that returned has reached the disk. Its errors do not carry what people sent.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -37,11 +38,21 @@ def create(url: str) -> Engine:
             # The driver's own transaction handling is off; ours is BEGIN IMMEDIATE below.
             connect_args={"timeout": 30, "check_same_thread": False, "isolation_level": None},
             query_cache_size=1500,
+            hide_parameters=True,
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
-    return create_engine(parsed, pool_pre_ping=True, pool_size=32, query_cache_size=1500)
+    return create_engine(
+        parsed, pool_pre_ping=True, pool_size=32, query_cache_size=1500, hide_parameters=True
+    )
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database cannot be used now, rather than that it was asked amiss."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:  # noqa: ARG001

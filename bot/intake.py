@@ -15,7 +15,6 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 from telegram import Update
 from telegram._utils.defaultvalue import DEFAULT_NONE
@@ -23,7 +22,7 @@ from telegram._utils.types import ODVInput
 from telegram.ext import Application, ApplicationBuilder, ContextTypes, ExtBot
 from telegram.request import BaseRequest, RequestData
 
-from bot.database import Database
+from bot.database import Database, is_away
 from bot.logs import frames_of
 from handlers import routing_table, timers
 from handlers.context import ButtonAnswer, Context, House, Turn, taking_turn
@@ -34,6 +33,12 @@ log = structlog.get_logger()
 
 # What we ask Telegram for; everything else would only be thrown away.
 ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member", "chat_member"]
+
+
+# So often a failing database is not held against the update that met it.
+AWAY_TRIES = 20
+# Commands of ours in groups; whoever says anything else there is none of our business.
+GROUP_COMMANDS = ("/here", "/language")
 
 
 class Outcome(StrEnum):
@@ -74,6 +79,8 @@ class Intake:
         self._me = dict(me)
         self._of_thread = threading.local()
         self._listeners: list[Callable[[list[ButtonAnswer]], None]] = []
+        # How often the database failed on an update, while it was the first to be tried.
+        self._away: dict[int, int] = {}
 
     def after_commit(self, listener: Callable[[list[ButtonAnswer]], None]) -> None:
         """Call somebody after each commit, in the event loop, with the button answers to send."""
@@ -114,14 +121,35 @@ class Intake:
             listener(answers)
 
     def _apply(self, raw: dict[str, Any]) -> tuple[Outcome, list[ButtonAnswer]]:
+        update_id = raw["update_id"]
         try:
-            return self._attempt(raw)
-        except (OperationalError, InterfaceError) as error:
-            raise DatabaseAway(type(error).__name__) from error
+            result = self._attempt(raw)
         except Exception as error:
-            if isinstance(error, DBAPIError) and error.connection_invalidated:
+            if is_away(error) and not self._blames_itself(update_id):
                 raise DatabaseAway(type(error).__name__) from error
-            return self._after_failure(raw, error), []
+            return self._count_failure(raw, error), []
+        self._away.pop(update_id, None)
+        return result
+
+    def _blames_itself(self, update_id: int) -> bool:
+        # An update that makes the database fail again and again would hold up all others.
+        self._away[update_id] = self._away.get(update_id, 0) + 1
+        return self._away[update_id] > AWAY_TRIES
+
+    def _count_failure(self, raw: dict[str, Any], error: Exception) -> Outcome:
+        try:
+            return self._after_failure(raw, error)
+        except Exception as second:
+            if is_away(second):
+                raise DatabaseAway(type(second).__name__) from second
+            # Not even the failure can be written down: one update must not stop all others.
+            log.error(  # noqa: TRY400 - the traceback would carry what people sent
+                "update_dropped",
+                update_id=raw["update_id"],
+                error=type(second).__name__,
+                frames=frames_of(second)[-4:],
+            )
+            return Outcome.SET_ASIDE
 
     def _attempt(self, raw: dict[str, Any]) -> tuple[Outcome, list[ButtonAnswer]]:
         application = self._application()
@@ -153,7 +181,8 @@ class Intake:
         with self._database.transaction() as session:
             failure = updates.failed(session, update_id=raw["update_id"], error=text, payload=raw)
             if failure.set_aside:
-                self._set_aside(session, raw)
+                self._away.pop(raw["update_id"], None)
+                self._tell_of_failure(session, raw)
         log.error(
             "update_failed",
             update_id=raw["update_id"],
@@ -164,7 +193,14 @@ class Intake:
         )
         return Outcome.SET_ASIDE if failure.set_aside else Outcome.FAILED
 
-    def _set_aside(self, session: Session, raw: dict[str, Any]) -> None:
+    def _tell_of_failure(self, session: Session, raw: dict[str, Any]) -> None:
+        try:
+            with session.begin_nested():
+                self._apologise(session, raw)
+        except Exception as error:  # noqa: BLE001 - whatever set the update aside may strike here, too
+            log.warning("nobody_told_of_failure", error=type(error).__name__)
+
+    def _apologise(self, session: Session, raw: dict[str, Any]) -> None:
         turn = Turn(session, self._house)
         sender = _private_sender(raw)
         if sender is not None:
@@ -268,7 +304,7 @@ def _speaks_to_us(update: Update) -> bool:
     chat, message = update.effective_chat, update.effective_message
     if chat is None or chat.type == "private":
         return True
-    return message is not None and (message.text or "").startswith("/")
+    return message is not None and (message.text or "").startswith(GROUP_COMMANDS)
 
 
 def _private_sender(raw: dict[str, Any]) -> int | None:

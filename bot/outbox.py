@@ -7,6 +7,7 @@ outcomes is `_outcome_of`. Order is kept within a chat; a chat that must wait ho
 import asyncio
 from collections import defaultdict
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,8 +25,9 @@ from telegram.error import (
 
 from bot.aiohttp_request import was_not_sent
 from bot.bot_api import BotApi, Upload
-from bot.database import Database
-from handlers import timers
+from bot.database import Database, is_away
+from bot.logs import frames_of
+from handlers import cards, timers
 from handlers.context import ButtonAnswer, House, Turn
 from models import clock
 from models.outgoing import Guarantee
@@ -95,6 +97,8 @@ class Outbox:
                     claimed, due = await self._settle_and_claim()
                 except DBAPIError as error:
                     log.warning("outbox_database_away", error=type(error).__name__)
+                    if self._stopping:
+                        break
                     await self._wait_for_news(1.0)
                     continue
                 by_chat: defaultdict[int, list[Sending]] = defaultdict(list)
@@ -126,22 +130,48 @@ class Outbox:
 
         def work(session: Session) -> tuple[list[Sending], datetime | None]:
             self._settle(session, outcomes)
-            return outbox.claim(session, busy=busy), outbox.next_due(session)
+            claimed, more = outbox.claim(session, busy=busy)
+            return claimed, clock.now() if more else outbox.next_due(session)
 
         try:
             result = await self._database.run(work)
-        except BaseException:
-            # Nothing was committed: what is known of the sendings must not be forgotten.
-            self._outcomes = outcomes + self._outcomes
+        except DBAPIError as error:
+            if is_away(error):
+                # Nothing was committed: what is known of the sendings must not be forgotten.
+                self._outcomes = outcomes + self._outcomes
+            else:
+                await self._settle_one_by_one(outcomes)
             self._finished |= finished
             raise
         self._busy -= finished
         return result
 
+    async def _settle_one_by_one(self, outcomes: list[Outcome]) -> None:
+        # One of them cannot be written down; it must not keep the others from it.
+        for outcome in outcomes:
+            try:
+                await self._database.run(partial(self._settle, outcomes=[outcome]))
+            except DBAPIError as error:
+                if is_away(error):
+                    self._outcomes.append(outcome)
+                    continue
+                log.error(  # noqa: TRY400 - the traceback would carry what people sent
+                    "outcome_not_settled",
+                    outgoing=outcome.id,
+                    outcome=type(outcome).__name__,
+                    frames=frames_of(error)[-4:],
+                )
+                dead = Dead(outcome.id, f"not settled: {type(error).__name__}")
+                await self._database.run(partial(self._settle, outcomes=[dead]))
+
     async def _settle_rest(self) -> None:
         outcomes, self._outcomes = self._outcomes, []
         if outcomes:
-            await self._database.run(lambda session: self._settle(session, outcomes))
+            try:
+                await self._database.run(partial(self._settle, outcomes=outcomes))
+            except DBAPIError as error:
+                # They count as half sent, which the next start sorts out.
+                log.warning("outbox_not_settled", error=type(error).__name__)
 
     def _settle(self, session: Session, outcomes: list[Outcome]) -> None:
         if not outcomes:
@@ -157,6 +187,8 @@ class Outbox:
                         "A message could not be delivered: {error}", error=outcome.error
                     ),
                 )
+            if isinstance(outcome, Moved):
+                cards.deal_anew(Turn(session, self._house), chat_id=outcome.new_id)
 
     async def _send_in_order(self, chat_id: int, sendings: list[Sending]) -> None:
         stopped = False
@@ -175,15 +207,21 @@ class Outbox:
         try:
             return await self._call(sending)
         except TelegramError as error:
-            outcome = _outcome_of(error, sending)
-            log.info(
-                "not_sent",
-                outgoing=sending.id,
-                method=sending.method,
-                error=type(error).__name__,
-                outcome=type(outcome).__name__,
+            outcome, reason = _outcome_of(error, sending), type(error).__name__
+        except Exception as error:  # noqa: BLE001 - one row must not take the others along
+            outcome, reason = Dead(sending.id, f"a bug: {type(error).__name__}"), "a bug"
+            log.error(  # noqa: TRY400 - the traceback would carry what people sent
+                "sending_failed", outgoing=sending.id, frames=frames_of(error)[-4:]
             )
-            return outcome
+        say = log.error if isinstance(outcome, Dead) else log.info
+        say(
+            "not_sent",
+            outgoing=sending.id,
+            method=sending.method,
+            error=reason,
+            outcome=type(outcome).__name__,
+        )
+        return outcome
 
     async def _call(self, sending: Sending) -> Sent:
         match sending.method:
@@ -198,29 +236,42 @@ class Outbox:
 
     async def _say(self, sending: Sending) -> Sent:
         parameters = _message_parameters(sending)
-        picture = sending.pictures[0] if sending.pictures else None
-        if picture is not None:
-            text = parameters.pop("text")
-            parameters.pop("link_preview_options")
-            try:
-                message = await self._api.call(
-                    "sendPhoto",
-                    {**parameters, "caption": text, "photo": await self._photo(picture)},
-                )
-            except BadRequest as error:
-                if not _is_about_the_file(error):
-                    raise
-                # The words matter more than the picture.
-                log.warning("picture_not_sendable", photo=picture.photo_id)
-            else:
+        if sending.pictures:
+            caption = parameters["text"]
+            under_photo = {
+                name: value
+                for name, value in parameters.items()
+                if name not in ("text", "link_preview_options")
+            }
+            picture = sending.pictures[0]
+            message = await self._send_photo(picture, {**under_photo, "caption": caption})
+            if message is not None:
                 return Sent(
                     sending.id,
                     message_id=message["message_id"],
                     has_photo=True,
                     uploaded=_uploaded([picture], [message]),
                 )
-        message = await self._api.call("sendMessage", _message_parameters(sending))
+        message = await self._api.call("sendMessage", parameters)
         return Sent(sending.id, message_id=message["message_id"])
+
+    async def _send_photo(
+        self, picture: Picture, parameters: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        photo = await self._photo(picture)
+        if photo is not None:
+            try:
+                sent: dict[str, Any] = await self._api.call(
+                    "sendPhoto", {**parameters, "photo": photo}
+                )
+            except BadRequest as error:
+                if not _is_about_the_file(error):
+                    raise
+            else:
+                return sent
+        # The words matter more than the picture.
+        log.warning("picture_not_sendable", photo=picture.photo_id)
+        return None
 
     async def _show(self, sending: Sending) -> Sent:
         if sending.message_id is None:
@@ -246,21 +297,42 @@ class Outbox:
 
     async def _album(self, sending: Sending) -> Sent:
         parameters = {k: v for k, v in sending.payload.items() if k != "photo_ids"}
-        pictures = list(sending.pictures)
-        if len(pictures) < 2:
-            # Too few are left for an album; the card that follows shows what there is.
-            return Sent(sending.id)
-        media = [await self._photo(picture) for picture in pictures]
-        messages = await self._api.call_with_media(
-            "sendMediaGroup", {**parameters, "chat_id": sending.chat_id}, media
+        parameters["chat_id"] = sending.chat_id
+        found = [(picture, await self._photo(picture)) for picture in sending.pictures]
+        media = [(picture, photo) for picture, photo in found if photo is not None]
+        pictures = [picture for picture, _ in media]
+        if len(media) > 1:
+            try:
+                messages = await self._api.call_with_media(
+                    "sendMediaGroup", parameters, [photo for _, photo in media]
+                )
+            except BadRequest as error:
+                if not _is_about_the_file(error):
+                    raise
+            else:
+                return Sent(sending.id, uploaded=_uploaded(pictures, messages))
+        # One bad picture spoils an album; one by one the others still come.
+        sent = [await self._send_photo(picture, parameters) for picture in pictures]
+        uploaded = [
+            (picture, message)
+            for picture, message in zip(pictures, sent, strict=True)
+            if message is not None
+        ]
+        return Sent(
+            sending.id, uploaded=_uploaded([p for p, _ in uploaded], [m for _, m in uploaded])
         )
-        return Sent(sending.id, uploaded=_uploaded(pictures, messages))
 
-    async def _photo(self, picture: Picture) -> str | Upload:
+    async def _photo(self, picture: Picture) -> str | Upload | None:
         if picture.file_id is not None:
             return picture.file_id
         assert picture.sha256 is not None
-        data = await asyncio.to_thread(self._store.preview, picture.sha256)
+        try:
+            data = await asyncio.to_thread(self._store.preview, picture.sha256)
+        except (KeyError, OSError) as error:
+            log.error(  # noqa: TRY400 - a missing file needs no traceback
+                "picture_missing", photo=picture.photo_id, error=type(error).__name__
+            )
+            return None
         return Upload(f"{picture.photo_id}.jpg", data)
 
     async def _answer(self, answer: ButtonAnswer) -> None:

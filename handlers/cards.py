@@ -6,6 +6,7 @@ from html import escape
 from handlers import views
 from handlers.context import Turn
 from handlers.views import CardFacts
+from locales import Words
 from models import Card, Chat, Photo, Report, clock
 from models.cards import CardPurpose
 from models.photos import PhotoState
@@ -35,7 +36,7 @@ def deal(turn: Turn, report: Report) -> bool:
         card, is_new = cards.find_or_make(
             turn.session, report_id=report.id, chat_id=chat.id, purpose=CardPurpose.REVIEW
         )
-        if is_new:
+        if is_new or cards.is_lost(turn.session, card=card):
             _deal_to(turn, report, chat, card, facts_of(turn, report, pictures))
     return True
 
@@ -49,17 +50,29 @@ def _deal_to(turn: Turn, report: Report, chat: Chat, card: Card, facts: CardFact
     words = turn.words_of(chat.language)
     if len(facts.photo_ids) > 1:
         # An album cannot carry buttons: it goes first, the card right after it.
+        card.has_album = True
         turn.call(
             chat.id,
             "sendMediaGroup",
             photo_ids=list(facts.photo_ids),
             caption=f"#{report.id}",
         )
-    turn.show(card, views.card(report, facts, policy=turn.policy, words=words), is_new=True)
+    turn.show(card, _view(turn, report, facts, card, words))
     if len(report.note) > views.NOTE_ON_CARD:
         turn.say(chat.id, views.View(f"💬 #{report.id}\n{escape(report.note)}"))
     if report.voice_file_id:
         turn.call(chat.id, "sendVoice", voice=report.voice_file_id, caption=f"🎤 #{report.id}")
+
+
+def _view(turn: Turn, report: Report, facts: CardFacts, card: Card, words: Words) -> views.View:
+    with_photo = not card.has_album
+    return views.card(report, facts, policy=turn.policy, words=words, with_photo=with_photo)
+
+
+def deal_anew(turn: Turn, *, chat_id: int) -> None:
+    """Send the cards of a chat that has a new id: those of the old one cannot be edited."""
+    for report in cards.unplaced(turn.session, chat_id=chat_id):
+        refresh_review_cards(turn, report)
 
 
 def refresh_review_cards(turn: Turn, report: Report) -> None:
@@ -73,7 +86,7 @@ def refresh_review_cards(turn: Turn, report: Report) -> None:
     for card in found:
         chat = chats.current(turn.session, chat_id=card.chat_id)
         words = turn.words_of(chat.language if chat else None)
-        turn.show(card, views.card(report, facts, policy=turn.policy, words=words))
+        turn.show(card, _view(turn, report, facts, card, words))
 
 
 def tell_reviewers_photo(turn: Turn, report: Report, photo: Photo) -> None:

@@ -53,6 +53,10 @@ async def here(update: Update, context: Context) -> None:
     if (context.args or []) != [chats.MODERATORS]:
         turn.say(chat.id, View(turn.words.tr("Write it like this: /here moderators")))
         return
+    if chat.username:
+        # Strangers read along there, and could press the buttons.
+        turn.say(chat.id, View(turn.words.tr("This group is public. Make it private first.")))
+        return
     row = chats.register(
         turn.session,
         chat_id=chat.id,
@@ -138,9 +142,8 @@ async def group_upgraded(update: Update, context: Context) -> None:
     else:
         assert message.migrate_from_chat_id is not None
         old_id, new_id = message.migrate_from_chat_id, message.chat.id
-    if chats.migrate(turn.session, old_id=old_id, new_id=new_id):
-        for report in card_rows.unplaced(turn.session, chat_id=new_id):
-            cards.refresh_review_cards(turn, report)
+    chats.migrate(turn.session, old_id=old_id, new_id=new_id)
+    cards.deal_anew(turn, chat_id=new_id)
 
 
 async def group_language(update: Update, context: Context) -> None:

@@ -321,14 +321,23 @@ def card_text(report: Report, facts: CardFacts, words: Words) -> str:
     return "\n".join(lines)
 
 
-def card(report: Report, facts: CardFacts, *, policy: Policy, words: Words) -> View:
-    """A review card: with its buttons while undecided, with the decision afterwards."""
-    photo_id = facts.photo_ids[0] if len(facts.photo_ids) == 1 else None
+def card(
+    report: Report, facts: CardFacts, *, policy: Policy, words: Words, with_photo: bool
+) -> View:
+    """A review card: with its buttons while undecided, with the decision afterwards.
+
+    Args:
+        report: what it shows.
+        facts: what it tells beside.
+        policy: the reasons to reject for.
+        words: the chat's language.
+        with_photo: it carries the first photo itself; else an album went before it.
+    """
+    photo_id = facts.photo_ids[0] if with_photo and facts.photo_ids else None
     text = card_text(report, facts, words)
     if report.state != State.SUBMITTED:
-        return View(
-            f"{text}\n\n{decision_line(report, policy=policy, words=words)}", photo_id=photo_id
-        )
+        decision = decision_line(report, policy=policy, words=words)
+        return View(f"{text}\n\n{decision}", photo_id=photo_id)
     return View(text, rows=decision_rows(report, words), photo_id=photo_id)
 
 

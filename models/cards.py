@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigId
@@ -21,7 +21,8 @@ class Card(Base):
     __tablename__ = "card"
     __table_args__ = (
         UniqueConstraint("report_id", "chat_id", "purpose"),
-        UniqueConstraint("chat_id", "message_id"),
+        # Not unique: a chat begun anew counts its messages from one again.
+        Index("ix_card_chat_id_message_id", "chat_id", "message_id"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -32,3 +33,5 @@ class Card(Base):
     message_id: Mapped[int | None] = mapped_column(BigId)
     # The message carries a photo, so its words are a caption.
     has_photo: Mapped[bool] = mapped_column(default=False)
+    # The photos were sent as an album before it, so the card itself carries none.
+    has_album: Mapped[bool] = mapped_column(default=False)

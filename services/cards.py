@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
-from models import Card, Report
+from models import Card, Outgoing, Report
 from models.cards import CardPurpose
+from models.outgoing import OutgoingState
 from models.workflow import UNDECIDED_STATES
 from services.upserts import new_row
 
@@ -35,6 +36,7 @@ def find_or_make(
         "chat_id": chat_id,
         "purpose": purpose,
         "has_photo": False,
+        "has_album": False,
     }
     card = new_row(session, model=Card, values=values)
     if card is not None:
@@ -51,14 +53,30 @@ def of_report(session: Session, *, report_id: int, purpose: CardPurpose) -> Sequ
     ).all()
 
 
+# The card has a message, or one is on its way: it is, or will be, seen.
+_ON_ITS_WAY = exists().where(
+    Outgoing.card_id == Card.id,
+    Outgoing.state.in_((OutgoingState.QUEUED, OutgoingState.SENDING)),
+)
+_SEEN = Card.message_id.is_not(None) | _ON_ITS_WAY
+
+
+def is_lost(session: Session, *, card: Card) -> bool:
+    """Whether a card has no message and none is on its way, e.g. since the bot was kicked out."""
+    return session.scalar(select(Card.id).where(Card.id == card.id, ~_SEEN)) is not None
+
+
 def undealt(session: Session, *, chat_id: int, limit: int) -> Sequence[Report]:
-    """Undecided reports that have no review card in a chat, dangers first, then the oldest."""
-    dealt = select(Card.report_id).where(
-        Card.chat_id == chat_id, Card.purpose == CardPurpose.REVIEW
+    """Undecided reports nobody in a chat sees a card of, dangers first, then the oldest."""
+    seen = exists().where(
+        Card.report_id == Report.id,
+        Card.chat_id == chat_id,
+        Card.purpose == CardPurpose.REVIEW,
+        _SEEN,
     )
     return session.scalars(
         select(Report)
-        .where(Report.state.in_(UNDECIDED_STATES), Report.id.not_in(dealt))
+        .where(Report.state.in_(UNDECIDED_STATES), ~seen)
         .order_by(Report.danger.desc(), Report.id)
         .limit(limit)
     ).all()

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session, aliased
 
 from models import Card, Chat, ChatPause, Membership, Outgoing, clock
 from services.refusals import NotForYou
@@ -160,6 +160,7 @@ def migrate(session: Session, *, old_id: int, new_id: int) -> bool:
     new.language = old.language or new.language
     old.purpose, old.migrated_to = None, new_id
     session.execute(delete(ChatPause).where(ChatPause.chat_id == old_id))
+    _drop_twins(session, old_id=old_id, new_id=new_id)
     session.execute(update(Outgoing).where(Outgoing.chat_id == old_id).values(chat_id=new_id))
     session.execute(
         update(Card).where(Card.chat_id == old_id).values(chat_id=new_id, message_id=None)
@@ -168,6 +169,23 @@ def migrate(session: Session, *, old_id: int, new_id: int) -> bool:
         member(session, chat_id=new_id, person_id=row.person_id, status=row.status, name=row.name)
     session.flush()
     return True
+
+
+def _drop_twins(session: Session, *, old_id: int, new_id: int) -> None:
+    # The new chat may have been registered, and dealt to, before its upgrade was told.
+    there = aliased(Card)
+    twins = session.scalars(
+        select(Card.id).where(
+            Card.chat_id == old_id,
+            exists().where(
+                there.chat_id == new_id,
+                there.report_id == Card.report_id,
+                there.purpose == Card.purpose,
+            ),
+        )
+    ).all()
+    session.execute(delete(Outgoing).where(Outgoing.card_id.in_(twins)))
+    session.execute(delete(Card).where(Card.id.in_(twins)))
 
 
 def find(session: Session, *, chat_id: int) -> Chat | None:

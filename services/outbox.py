@@ -1,12 +1,13 @@
 """What is to be sent: written with the change it tells of, handed to the sender, settled after."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, delete, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from models import Card, ChatPause, Outgoing, Photo, clock
 from models.outgoing import Guarantee, OutgoingState
@@ -17,8 +18,10 @@ from services.upserts import insert_or_update
 # Our own two methods beside the Bot API's: a view as a new message, and a card sent or edited.
 SAY = "say"
 SHOW = "show"
-# Rows handed to the sender in one go.
+# Rows handed to the sender in one go, and how many of one chat: a long queue must not hold up a
+# short one, and what a killed process had sent but not settled comes twice.
 BATCH = 200
+PER_CHAT = 20
 
 
 # Built once: building a statement costs more than running it.
@@ -165,7 +168,7 @@ class Moved:
 Outcome = Sent | Again | Pause | Dead | Unreachable | Moved
 
 
-def claim(session: Session, *, busy: Iterable[int]) -> list[Sending]:
+def claim(session: Session, *, busy: Iterable[int]) -> tuple[list[Sending], bool]:
     """Take what may be sent now, in order within each chat.
 
     Args:
@@ -173,45 +176,53 @@ def claim(session: Session, *, busy: Iterable[int]) -> list[Sending]:
         busy: chats something is being sent to already.
 
     Returns:
-        At most `BATCH` rows, marked as being sent; nothing of a chat that rests or is busy.
+        Rows marked as being sent, at most `PER_CHAT` of a chat and nothing of one that rests, is
+        busy, or whose turn has not come; and whether there may be more for other chats at once.
     """
     now = clock.now()
+    earlier = aliased(Outgoing)
     resting = select(ChatPause.chat_id).where(ChatPause.until > now)
     query = (
         select(Outgoing)
-        .where(Outgoing.state == OutgoingState.QUEUED, Outgoing.chat_id.not_in(resting))
+        .where(
+            Outgoing.state == OutgoingState.QUEUED,
+            Outgoing.chat_id.not_in(resting),
+            # What comes after a row whose time has not come waits with it.
+            ~exists().where(
+                earlier.chat_id == Outgoing.chat_id,
+                earlier.id <= Outgoing.id,
+                earlier.state == OutgoingState.QUEUED,
+                earlier.not_before > now,
+            ),
+        )
         .order_by(Outgoing.id)
         .limit(BATCH)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=Outgoing)
     )
     if busy := list(busy):
         query = query.where(Outgoing.chat_id.not_in(busy))
+    found = session.scalars(query).all()
     rows: list[Outgoing] = []
-    waiting: set[int] = set()
+    taken: Counter[int] = Counter()
     cards: set[int] = set()
-    for row in session.scalars(query):
-        if row.chat_id in waiting:
+    for row in found:
+        # Where a card stands is known only once the showing before is settled.
+        if taken[row.chat_id] >= PER_CHAT or row.card_id in cards:
+            taken[row.chat_id] = PER_CHAT
             continue
         if row.card_id is not None:
-            if row.card_id in cards:
-                # Where the card stands is known only once the showing before is settled.
-                waiting.add(row.chat_id)
-                continue
             cards.add(row.card_id)
-        if row.not_before is not None and row.not_before > now:
-            # What comes after it in this chat waits with it.
-            waiting.add(row.chat_id)
-            continue
+        taken[row.chat_id] += 1
         rows.append(row)
     if not rows:
-        return []
+        return [], False
     session.execute(
         update(Outgoing)
         .where(Outgoing.id.in_([row.id for row in rows]))
         .values(state=OutgoingState.SENDING, tries=Outgoing.tries + 1)
         .execution_options(synchronize_session=False)
     )
-    return _with_context(session, rows)
+    return _with_context(session, rows), len(found) == BATCH
 
 
 def _with_context(session: Session, rows: Sequence[Outgoing]) -> list[Sending]:

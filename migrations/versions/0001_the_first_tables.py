@@ -246,13 +246,14 @@ def upgrade() -> None:
         sa.Column("purpose", sa.String(length=16), nullable=False),
         sa.Column("message_id", BIG, nullable=True),
         sa.Column("has_photo", sa.Boolean(), nullable=False),
+        sa.Column("has_album", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["report_id"], ["report.id"], name=op.f("fk_card_report_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_card")),
-        sa.UniqueConstraint("chat_id", "message_id", name=op.f("uq_card_chat_id_message_id")),
         sa.UniqueConstraint(
             "report_id", "chat_id", "purpose", name=op.f("uq_card_report_id_chat_id_purpose")
         ),
     )
+    op.create_index("ix_card_chat_id_message_id", "card", ["chat_id", "message_id"])
     op.create_table(
         "draft_photo",
         sa.Column("draft_id", BIG, nullable=False),

@@ -21,7 +21,7 @@ def queue(session, text, chat_id=RIDER, **told):
 
 def claim(database, busy=()):
     with database.transaction() as session:
-        return outbox.claim(session, busy=busy)
+        return outbox.claim(session, busy=busy)[0]
 
 
 def settle(database, *outcomes):
@@ -184,12 +184,40 @@ def test_nothing_due_without_a_moment(database, three):
         assert outbox.next_due(session) is None
 
 
-def test_one_claim_takes_a_batch_at_most(database):
+def test_a_long_queue_of_one_chat_holds_up_no_other(database):
     with database.transaction() as session:
         for number in range(outbox.BATCH + 5):
             queue(session, str(number))
-    assert texts(claim(database)) == [str(number) for number in range(outbox.BATCH)]
-    assert len(claim(database)) == 5
+        queue(session, "elsewhere", chat_id=GROUP)
+    first = claim(database)
+    assert texts(first) == [str(number) for number in range(outbox.PER_CHAT)]
+    with database.transaction() as session:
+        rows, more = outbox.claim(session, busy=[RIDER])
+        assert [row.chat_id for row in rows] == [GROUP]
+        assert not more
+
+
+def test_a_full_batch_says_there_may_be_more(database):
+    with database.transaction() as session:
+        for number in range(outbox.BATCH):
+            queue(session, str(number))
+    with database.transaction() as session:
+        rows, more = outbox.claim(session, busy=())
+        assert len(rows) == outbox.PER_CHAT
+        assert more
+
+
+def test_what_waits_for_its_moment_holds_up_no_other(database):
+    with database.transaction() as session:
+        for number in range(outbox.BATCH + 50):
+            queue(session, str(number))
+    (first, *_) = claim(database)
+    settle(database, outbox.Again(first.id, at=clock.now() + timedelta(minutes=5)))
+    with database.transaction() as session:
+        outbox.recover(session)
+        session.get(Outgoing, first.id).not_before = clock.now() + timedelta(minutes=5)
+        queue(session, "elsewhere", chat_id=GROUP)
+    assert texts(claim(database)) == ["elsewhere"]
 
 
 def test_two_senders_at_once_never_take_the_same_row(database):
