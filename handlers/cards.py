@@ -149,6 +149,7 @@ def facts_of(turn: Turn, report: Report, pictures: Sequence[Photo]) -> CardFacts
         record=reports.record_of(session, person_id=report.reporter_id),
         photo_ids=shown,
         missing_photos=len(pictures) - len(shown),
+        forwarded=sum(picture.forwarded for picture in pictures),
         joiners=len(reports.joiners(session, report_id=report.id)),
         neighbour=neighbour,
         map_url=turn.house.map_url.format(

@@ -69,7 +69,11 @@ async def here(update: Update, context: Context) -> None:
     turn.say(row.id, View(words.tr("This is the review desk now. New reports come here.")))
     # What the bot may do here only Telegram knows: asked after the commit, told in a message.
     errands.ask(turn.session, kind=ErrandKind.RIGHTS, payload={"chat_id": row.id})
-    for report in card_rows.undealt(turn.session, chat_id=row.id, limit=FIRST_DEAL):
+    _deal_waiting(turn, row)
+
+
+def _deal_waiting(turn: Turn, chat: Chat) -> None:
+    for report in card_rows.undealt(turn.session, chat_id=chat.id, limit=FIRST_DEAL):
         cards.deal(turn, report)
 
 
@@ -84,7 +88,6 @@ async def bot_moved(update: Update, context: Context) -> None:
         else:
             people.reachable(turn.session, person_id=change.chat.id)
         return
-    rights = {name: value for name, value in new.to_dict().items() if name.startswith("can_")}
     before = chats.find(turn.session, chat_id=change.chat.id)
     was_in = before is not None and before.bot_status not in (None, *chats.GONE)
     chat = chats.bot_standing(
@@ -92,10 +95,13 @@ async def bot_moved(update: Update, context: Context) -> None:
         chat_id=change.chat.id,
         title=change.chat.title or "",
         status=new.status,
-        rights=rights,
     )
-    if new.status not in chats.GONE and not was_in and chat.purpose is None:
+    if new.status in chats.GONE or was_in:
+        return
+    if chat.purpose is None:
         _greet(turn, chat)
+    else:
+        _deal_waiting(turn, chat)
 
 
 def _greet(turn: Turn, chat: Chat) -> None:

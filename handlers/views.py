@@ -250,6 +250,7 @@ class CardFacts:
         record: what became of their reports so far.
         photo_ids: the pictures that can be shown.
         missing_photos: how many pictures could not be fetched.
+        forwarded: how many pictures were somebody else's message before.
         joiners: how many joined.
         neighbour: another open report of the kind near it, and its distance in metres.
         map_url: a link to a map.
@@ -260,6 +261,7 @@ class CardFacts:
     record: Record
     photo_ids: tuple[int, ...]
     missing_photos: int
+    forwarded: int
     joiners: int
     neighbour: tuple[Report, float] | None
     map_url: str
@@ -309,6 +311,10 @@ def card_text(report: Report, facts: CardFacts, words: Words) -> str:
                 state=state_line(other, words).split(" ", 1)[-1],
                 age=words.ago(other.created_at, now=clock.now()),
             )
+        )
+    if facts.forwarded:
+        lines.append(
+            words.trn("↪️ {count} forwarded photo", "↪️ {count} forwarded photos", facts.forwarded)
         )
     if facts.missing_photos:
         lines.append(

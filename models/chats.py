@@ -1,7 +1,6 @@
 """The groups and channels the bot serves, who is in them, and which are resting after a 429."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -23,7 +22,6 @@ class Chat(Base):
     language: Mapped[str | None] = mapped_column(String(16))
     # The bot's own standing as Telegram last told it; None: never told.
     bot_status: Mapped[str | None] = mapped_column(String(16))
-    bot_rights: Mapped[dict[str, Any] | None]
     # A group that became a supergroup lives on under another id.
     migrated_to: Mapped[int | None] = mapped_column(BigId)
     created_at: Mapped[datetime]

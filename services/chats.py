@@ -1,7 +1,6 @@
 """The groups we serve: what each is for, who is in it, and where it went when it was upgraded."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session, aliased
@@ -129,12 +128,10 @@ def met(session: Session, *, chat_id: int, person_id: int, name: str) -> None:
         row.name = name[:128]
 
 
-def bot_standing(
-    session: Session, *, chat_id: int, title: str, status: str, rights: dict[str, Any]
-) -> Chat:
-    """Take note of what the bot itself may do in a chat."""
+def bot_standing(session: Session, *, chat_id: int, title: str, status: str) -> Chat:
+    """Take note of the bot's own place in a chat, in Telegram's words."""
     chat = note(session, chat_id=chat_id, title=title)
-    chat.bot_status, chat.bot_rights = status, rights
+    chat.bot_status = status
     session.flush()
     return chat
 

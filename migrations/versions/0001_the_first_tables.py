@@ -40,7 +40,6 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=64), nullable=True),
         sa.Column("language", sa.String(length=16), nullable=True),
         sa.Column("bot_status", sa.String(length=16), nullable=True),
-        sa.Column("bot_rights", sa.JSON(), nullable=True),
         sa.Column("migrated_to", BIG, nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chat")),

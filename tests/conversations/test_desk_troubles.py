@@ -104,9 +104,15 @@ class TestKicked:
         assert scene.from_bot(DESK) == []
         scene.world.add_member(LIN, DESK, scene.me["id"])
         await scene.settle()
+        assert any(f"#{report.id}" in text_of(message) for message in scene.from_bot(DESK))
+
+    async def test_a_card_nobody_could_be_sent_is_dealt_by_the_sweep(self, scene: Scene) -> None:
+        scene.world.faults.add("sendPhoto", chat_id=DESK, error=403, description="Forbidden: no")
+        report = await reported(scene)
+        assert scene.from_bot(DESK) == []
         clock.advance(timedelta(minutes=3))
         await scene.sweep()
-        assert any(f"#{report.id}" in text_of(message) for message in scene.from_bot(DESK))
+        assert f"#{report.id}" in text_of(scene.last(DESK))
 
 
 class TestUpgrade:

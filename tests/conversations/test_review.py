@@ -52,6 +52,13 @@ class TestCard:
         await scene.press(LIN, DESK, "★★★")
         assert "+20" in scene.said(DESK)
 
+    async def test_a_forwarded_photo_is_told(self, scene: Scene) -> None:
+        scene.world.forward_photo(RIDER, RIDER, jpeg(1))
+        scene.world.send_location(RIDER, RIDER, *HERE, accuracy=12)
+        await scene.settle()
+        await scene.press(RIDER, RIDER, "guardrail")
+        assert "转发" in text_of(scene.last(DESK))
+
     async def test_a_photo_sent_as_a_file_is_shown_as_a_photo(self, scene: Scene) -> None:
         scene.world.send_document(RIDER, RIDER, jpeg_with_gps(*HERE), "a.jpg", "image/jpeg")
         await scene.settle()
