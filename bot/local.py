@@ -33,7 +33,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         PortTakenError: no port is free.
         DistrictsError: the districts cannot be read.
     """
-    folder = settings.data_dir / "localchat"
+    folder = settings.local_chat_dir
     folder.mkdir(parents=True, exist_ok=True)
     preferred = settings.local_chat.port
     port = server.find_port(preferred) if preferred else 0
@@ -67,7 +67,9 @@ def _in_local_chat(settings: Settings, address: str) -> Settings:
             "admins": settings.chats.admins or (seed.LIN,),
         }
     )
-    return settings.model_copy(update={"telegram": telegram, "chats": chats})
+    return settings.model_copy(
+        update={"telegram": telegram, "chats": chats, "data_dir": settings.state_dir}
+    )
 
 
 def _json(file: Path | None) -> dict[str, Any] | None:

@@ -51,6 +51,15 @@ def _database_url(url: str | None) -> str | None:
     return url
 
 
+def _map_url(url: str) -> str:
+    try:
+        url.format(latitude="25.118", longitude="118.905")
+    # What a format string can be wrong in: names, numbers, attributes, items, ways of writing.
+    except (LookupError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError("only {latitude} and {longitude} may stand in braces") from error
+    return url
+
+
 class Telegram(Section):
     """The way to the Bot API."""
 
@@ -85,7 +94,7 @@ class DistrictFiles(Section):
     places: Path | None = Field(
         Path("districts/quangang_places.geojson"), description="GeoJSON points with names."
     )
-    map_url: str = Field(
+    map_url: Annotated[str, AfterValidator(_map_url)] = Field(
         "https://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}"
         "#map=18/{latitude}/{longitude}",
         pattern=r"^https?://.*\{latitude\}.*\{longitude\}|^https?://.*\{longitude\}.*\{latitude\}",
@@ -163,10 +172,26 @@ class Settings(BaseSettings):
         )
 
     @property
+    def state_dir(self) -> Path:
+        """Where database and photos lie, if nothing else was said.
+
+        Without a token it is a folder of the local chat's own: its people and its chats must not be
+        found in the database once there is a real token.
+        """
+        if self.telegram.token is None and self.database.url is None:
+            return self.local_chat_dir
+        return self.data_dir
+
+    @property
+    def local_chat_dir(self) -> Path:
+        """Where the local chat keeps what is its own."""
+        return self.data_dir / "localchat"
+
+    @property
     def database_url(self) -> str:
         """The URL as SQLAlchemy takes it, driver included."""
         if self.database.url is None:
-            return f"sqlite:///{self.data_dir / 'sentinel.db'}"
+            return f"sqlite:///{self.state_dir / 'sentinel.db'}"
         url = make_url(self.database.url)
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
@@ -244,6 +269,8 @@ def _lines(file: Path, error: ValidationError) -> list[str]:
 
 # Settings nobody may write into a file that is shown around.
 _SECRET_KEYS = (("telegram", "token"), ("geocoder", "api_key"), ("geocoder", "security_key"))
+# No secret by itself, but it may hold one.
+_MAY_HOLD_PASSWORD = ("database", "url")
 
 
 def _refuse_secrets_in(file: Path) -> None:
@@ -257,13 +284,24 @@ def _refuse_secrets_in(file: Path) -> None:
         raise ConfigError(f"{file}: {where}: not readable as YAML") from error
     if content is not None and not isinstance(content, dict):
         raise ConfigError(f"{file}: expected keys with values")
-    for section, key in _SECRET_KEYS:
+    for section, key in (*_SECRET_KEYS, _MAY_HOLD_PASSWORD):
         part = (content or {}).get(section)
-        if isinstance(part, dict) and part.get(key):
-            name = f"{PREFIX}{section.upper()}__{key.upper()}"
-            raise ConfigError(
-                f"{file}: {section}.{key}: secrets do not belong in this file; set {name}"
-            )
+        value = part.get(key) if isinstance(part, dict) else None
+        if not value or ((section, key) == _MAY_HOLD_PASSWORD and not _has_password(value)):
+            continue
+        name = f"{PREFIX}{section.upper()}__{key.upper()}"
+        raise ConfigError(
+            f"{file}: {section}.{key}: secrets do not belong in this file; set {name}"
+        )
+
+
+def _has_password(url: object) -> bool:
+    try:
+        parts = make_url(str(url))
+    except ArgumentError:
+        # What is wrong with it is said where the value is checked.
+        return False
+    return bool(parts.password) or any("password" in name for name in parts.query)
 
 
 def _refuse_unknown_environment() -> None:

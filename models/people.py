@@ -43,4 +43,3 @@ class SetupCode(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     code_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
-    wrong_tries: Mapped[int] = mapped_column(default=0)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Index, SmallInteger, String
+from sqlalchemy import BigInteger, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigId
@@ -50,7 +50,6 @@ class Photo(Base):
     exif_longitude: Mapped[float | None]
     # Why the GPS of the file is not used, where there was one: a code of services.photos.
     exif_fault: Mapped[str | None] = mapped_column(String(32))
-    tries: Mapped[int] = mapped_column(SmallInteger, default=0)
 
     @property
     def sendable_id(self) -> str | None:

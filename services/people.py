@@ -16,7 +16,6 @@ from services.upserts import insert_new
 # How many kinds of bird there are; the words for them are in the catalogues (handlers/views.py).
 BIRDS = 24
 ADMIN = "admin"
-SETUP_TRIES = 20
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
@@ -153,13 +152,25 @@ def new_setup_code(session: Session) -> Code | None:
     if row is None:
         row = SetupCode(id=1)
         session.add(row)
-    row.code_hash, row.created_at, row.wrong_tries = _hashed(raw), clock.now(), 0
+    row.code_hash, row.created_at = _hashed(raw), clock.now()
     session.flush()
     return Code(text="-".join((raw[:4], raw[4:8], raw[8:])))
 
 
+def setup_code_open(session: Session) -> bool:
+    """Whether a one-time code is waiting for its first sender.
+
+    Returns:
+        False once there is an admin: words that look like a code are then nothing but words.
+    """
+    return session.get(SetupCode, 1) is not None and not admins(session)
+
+
 def claim_setup_code(session: Session, *, person: Person, text: str) -> None:
     """Become the first admin with the one-time code.
+
+    Wrong guesses are not counted: 60 random bits outlast anybody's guessing, and a count would let
+    a stranger lock the operator out.
 
     Args:
         session: the transaction.
@@ -167,14 +178,13 @@ def claim_setup_code(session: Session, *, person: Person, text: str) -> None:
         text: what they sent; case, spaces and dashes do not count.
 
     Raises:
-        WrongSetupCode: it is another code, none is open, or it was guessed at too often.
+        WrongSetupCode: it is another code, or none is open.
     """
     row = session.get(SetupCode, 1, with_for_update=True)
-    if row is None or row.wrong_tries >= SETUP_TRIES or admins(session):
+    if row is None or admins(session):
         raise WrongSetupCode
     plain = text.upper().replace("-", "").replace(" ", "").strip()
     if not secrets.compare_digest(_hashed(plain), row.code_hash):
-        row.wrong_tries += 1
         raise WrongSetupCode
     session.delete(row)
     session.add(Role(person_id=person.id, role=ADMIN, granted_at=clock.now()))
@@ -188,3 +198,15 @@ def _hashed(code: str) -> str:
 def find(session: Session, *, person_id: int) -> Person | None:
     """The row of a person; None if they never wrote to us."""
     return session.get(Person, person_id)
+
+
+def locked(session: Session, *, person_id: int) -> Person | None:
+    """The row of a person, locked, for what concerns them and comes from elsewhere.
+
+    The answer to an errand waits by this for what the person does at the same moment, and the other
+    way round.
+
+    Returns:
+        The person as they are now; None if they never wrote to us.
+    """
+    return session.scalar(_LOCKED, {"person_id": person_id})

@@ -127,7 +127,6 @@ def upgrade() -> None:
         sa.Column("exif_latitude", sa.Double(), nullable=True),
         sa.Column("exif_longitude", sa.Double(), nullable=True),
         sa.Column("exif_fault", sa.String(length=32), nullable=True),
-        sa.Column("tries", sa.SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_photo")),
         sqlite_autoincrement=True,
     )
@@ -149,7 +148,6 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("code_hash", sa.String(length=64), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("wrong_tries", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_setup_code")),
     )
     op.create_table(

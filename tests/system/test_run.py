@@ -70,7 +70,7 @@ def test_a_power_cut_at_every_step_changes_nothing(tmp_path: Path, cuts: int) ->
             approve(address, "#1")
             rider.wait_for("approved · +")
         assert sentinel.end(signal.SIGINT) == 0
-    with closing(sqlite3.connect(tmp_path / "sentinel.db")) as database:
+    with closing(sqlite3.connect(tmp_path / "localchat" / "sentinel.db")) as database:
         assert database.execute("SELECT count(*) FROM report").fetchone() == (1,)
         assert database.execute("SELECT count(*) FROM ledger_transaction").fetchone() == (1,)
         assert database.execute("SELECT sum(points) FROM ledger_entry").fetchone() == (0,)

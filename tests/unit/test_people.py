@@ -6,6 +6,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import func, select
 
+from bot.database import Database
 from models import Person, Role, SetupCode
 from services import people
 from services.refusals import NotForYou, WrongSetupCode
@@ -187,11 +188,54 @@ def test_the_code_itself_is_not_in_the_database(database):
     assert len(code.replace("-", "")) == 12
 
 
-def test_guessing_ends_after_some_tries(database, policy):
+def test_a_stranger_who_guesses_locks_nobody_out(database, policy):
     code = open_code(database)
-    for number in range(people.SETUP_TRIES):
-        assert not claim(database, policy, f"AAAA-AAAA-{number:04}", person_id=number + 1)
+    for number in range(30):
+        assert not claim(database, policy, f"AAAA-AAAA-{number:04}", person_id=6)
 
-    assert not claim(database, policy, code)
+    assert claim(database, policy, code)
     with database.transaction() as session:
-        assert session.scalar(select(func.count()).select_from(Role)) == 0
+        assert session.scalar(select(func.count()).select_from(Role)) == 1
+
+
+def is_open(database):
+    with database.transaction() as session:
+        return people.setup_code_open(session)
+
+
+def test_a_code_is_open_until_there_is_an_admin(database, policy):
+    assert not is_open(database)
+    code = open_code(database)
+    assert is_open(database)
+    claim(database, policy, code)
+    assert not is_open(database)
+
+
+def test_an_admin_named_by_an_operator_closes_the_code(database, policy):
+    open_code(database)
+    with database.transaction() as session:
+        people.make_admin(session, person_id=5, policy=policy)
+    assert not is_open(database)
+
+
+def test_a_locked_person_is_seen_as_they_are_now(database, policy):
+    with database.transaction() as session:
+        assert people.locked(session, person_id=5) is None
+        person = meet(session, policy)
+        session.connection().exec_driver_sql("UPDATE person SET bird_number = 77")
+        assert people.locked(session, person_id=5) is person
+        assert person.bird_number == 77
+
+
+def test_who_locks_a_person_makes_their_next_update_wait(postgresql_engine, policy):
+    database = Database(postgresql_engine)
+    with database.transaction() as session:
+        meet(session, policy)
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as session:
+            people.locked(session, person_id=5).bird_number = 78
+            other = pool.submit(database.run_here, lambda s: meet(s, policy).bird_number)
+            # However long the other takes to get here: it cannot have the row before us.
+            assert not other.done()
+        assert other.result(30) == 78
+    database.close()

@@ -53,7 +53,22 @@ def test_the_shipped_file_is_valid():
     settings = load()
     assert settings.policy.category("guardrail").name.zh == "护栏"
     assert settings.telegram.token is None
-    assert settings.database_url == "sqlite:///data/sentinel.db"
+    assert settings.database_url == "sqlite:///data/localchat/sentinel.db"
+
+
+def test_the_local_chat_has_a_database_of_its_own(monkeypatch):
+    tried = load()
+    monkeypatch.setenv("SENTINEL_TELEGRAM__TOKEN", "1:x")
+    real = load()
+    assert real.database_url == "sqlite:///data/sentinel.db"
+    assert real.state_dir == Path("data")
+    assert tried.state_dir == tried.local_chat_dir == Path("data/localchat")
+
+
+def test_a_database_that_was_named_is_used_without_a_token_as_well(monkeypatch):
+    monkeypatch.setenv("SENTINEL_DATABASE__URL", "sqlite:///here.db")
+    assert load().database_url == "sqlite:///here.db"
+    assert load().state_dir == Path("data")
 
 
 def test_the_shipped_file_shows_every_key_with_its_default():
@@ -149,6 +164,26 @@ def test_the_shipped_file_fits_the_schema():
         ({"database.url": "nonsense"}, "database.url: not a database URL"),
         ({"telegram.api_url": "ftp://x"}, "telegram.api_url: String should match pattern"),
         ({"districts.map_url": "https://x"}, "districts.map_url: String should match pattern"),
+        (
+            {"districts.map_url": "https://x/{latitude},{longitude}/{zoom}"},
+            "districts.map_url: only {latitude} and {longitude} may stand in braces",
+        ),
+        (
+            {"districts.map_url": "https://x/{latitude},{longitude}/{"},
+            "districts.map_url: only {latitude} and {longitude} may stand in braces",
+        ),
+        (
+            {"districts.map_url": "https://x/{latitude},{longitude}/{latitude.x}"},
+            "districts.map_url: only {latitude} and {longitude} may stand in braces",
+        ),
+        (
+            {"districts.map_url": "https://x/{latitude},{longitude}/{latitude[x]}"},
+            "districts.map_url: only {latitude} and {longitude} may stand in braces",
+        ),
+        (
+            {"districts.map_url": "https://x/{latitude},{longitude}/{latitude:.6f}"},
+            "districts.map_url: only {latitude} and {longitude} may stand in braces",
+        ),
         ({"categories": []}, "categories: "),
         ({"reject_reasons": None}, "reject_reasons: "),
     ],
@@ -212,6 +247,22 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(config, path, variable
     file = config({path: "123:secret"})
     message = refusal()
     assert message == f"{file}: {path}: secrets do not belong in this file; set {variable}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://who:hunter2@host/name", "postgresql://who@host/name?password=hunter2"],
+)
+def test_a_password_in_the_file_is_refused_and_not_repeated(config, url):
+    file = config({"database.url": url})
+    assert refusal() == (
+        f"{file}: database.url: secrets do not belong in this file; set SENTINEL_DATABASE__URL"
+    )
+
+
+def test_a_database_without_a_password_may_stand_in_the_file(config):
+    config({"database.url": "postgresql://who@host/name"})
+    assert load().database_url == "postgresql+psycopg://who@host/name"
 
 
 @pytest.mark.parametrize(
