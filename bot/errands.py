@@ -1,27 +1,29 @@
 """Runs errands: asks the outside world after the commit, and has the answer taken in.
 
 Asking may be slow and may fail; it happens outside any transaction and is tried again. The answer
-is one transaction, in which the errand's row goes: asked twice, taken in once.
+is one transaction, in which the errand's row goes: asked twice, taken in once. What fails to the
+last is given up, and the admins are told.
 """
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.bot_api import BotApi
-from bot.database import Database
+from bot.database import Database, is_away
 from bot.intake import Intake
 from bot.logs import frames_of
 from handlers import answers, timers
 from handlers.context import House, Turn
 from models import clock
 from models.errands import ErrandKind
-from services import errands, exif, photos, pictures
+from services import errands, exif, photos, pictures, places
 from services.errands import Task
 from services.photo_store import PhotoStore, StoreFull
 from services.photos import ExifFault, Found, Refused
@@ -70,6 +72,8 @@ class Errands:
         self._news = asyncio.Event()
         self._stopping = False
         self._running = 0
+        # Nobody may delete a file while somebody is about to write down that it is there.
+        self._shelves = asyncio.Lock()
 
     def wake(self) -> None:
         """There may be something to find out."""
@@ -82,12 +86,13 @@ class Errands:
 
     async def run(self) -> None:
         """Ask until stopped."""
+        await self._sweep_store()
         async with asyncio.TaskGroup() as tasks:
             while not self._stopping:
                 self._news.clear()
                 try:
                     taken, due = await self._database.run(self._take)
-                except DBAPIError as error:
+                except SQLAlchemyError as error:
                     log.warning("errands_database_away", error=type(error).__name__)
                     taken, due = [], None
                 for task in taken:
@@ -100,27 +105,32 @@ class Errands:
 
     def _take(self, session: Session) -> tuple[list[Task], datetime | None]:
         room = AT_ONCE - self._running
-        taken = errands.take(session, limit=room) if room > 0 else []
-        return taken, errands.next_due(session)
+        if room <= 0:
+            # Whatever is due waits for one of those under way, and that one says when it is done.
+            return [], None
+        return errands.take(session, limit=room), errands.next_due(session)
+
+    async def _sweep_store(self) -> None:
+        try:
+            strays = await asyncio.to_thread(self._store.sweep)
+        except OSError as error:
+            log.warning("photo_store_not_swept", error=type(error).__name__)
+            return
+        if strays:
+            log.info("photo_store_swept", files=strays)
 
     async def _do(self, task: Task) -> None:
         try:
-            finish = await self._ask(task)
-            await self._finish(task, finish)
+            await self._carry_out(task)
         except TryAgain as why:
             log.info("errand_again", kind=task.kind, errand=task.id, why=str(why))
             await self._again(task)
-        except DBAPIError as error:
-            # The row still has its lease: it comes up again by itself.
-            log.warning("errand_not_finished", kind=task.kind, error=type(error).__name__)
         except Exception as error:  # noqa: BLE001 - a bug must not take the others along
-            log.error(  # noqa: TRY400 - the traceback would carry what people sent
-                "errand_failed",
-                kind=task.kind,
-                errand=task.id,
-                error=type(error).__name__,
-                frames=frames_of(error)[-4:],
-            )
+            if is_away(error):
+                # The row still has its lease: it comes up again by itself.
+                log.warning("errand_not_finished", kind=task.kind, error=type(error).__name__)
+                return
+            _log_failure("errand_failed", task, error)
             await self._again(task)
         finally:
             self._running -= 1
@@ -128,9 +138,14 @@ class Errands:
 
     async def _again(self, task: Task) -> None:
         try:
-            await self._database.run(lambda session: errands.again(session, task=task))
-        except DBAPIError as error:
-            log.warning("errand_not_put_back", kind=task.kind, error=type(error).__name__)
+            if task.last:
+                log.error("errand_given_up", kind=task.kind, errand=task.id)
+                await self._intake.say(lambda turn: _give_up(turn, task))
+            else:
+                await self._database.run(lambda session: errands.again(session, task=task))
+        except Exception as error:  # noqa: BLE001 - a bug must not take the others along
+            # The lease ends, and it comes up once more.
+            _log_failure("errand_not_put_back", task, error)
 
     async def _finish(self, task: Task, finish: Finish) -> None:
         def work(turn: Turn) -> None:
@@ -139,23 +154,43 @@ class Errands:
 
         await self._intake.say(work)
 
-    async def _ask(self, task: Task) -> Finish:
+    async def _carry_out(self, task: Task) -> None:
         match task.kind:
             case ErrandKind.PHOTO:
-                return await self._photo(task)
+                await self._photo(task)
             case ErrandKind.ADDRESS:
-                return await self._address(task)
+                await self._finish(task, await self._address(task))
             case ErrandKind.RIGHTS:
-                return await self._rights(task)
+                await self._finish(task, await self._rights(task))
+            case ErrandKind.FORGET:
+                await self._forget(task)
 
-    async def _photo(self, task: Task) -> Finish:
-        photo_id, as_file = task.payload["photo_id"], task.payload["as_file"]
+    async def _photo(self, task: Task) -> None:
+        photo_id = task.payload["photo_id"]
         try:
             data = await self._download(task.payload["file_id"])
-            found = await asyncio.to_thread(self._examine_and_keep, data)
+            picture = await asyncio.to_thread(pictures.examine, data)
         except pictures.BadPicture as bad:
             why = _REFUSALS.get(type(bad), Refused.NOT_A_PICTURE)
-            return lambda turn: answers.picture_refused(turn, photo_id=photo_id, why=why)
+            await self._finish(
+                task, lambda turn: answers.picture_refused(turn, photo_id=photo_id, why=why)
+            )
+            return
+        except TelegramError as error:
+            await self._finish(task, _unreachable(task, error))
+            return
+        found = _found(picture, len(data), self._house.policy.zone)
+        async with self._shelves:
+            await self._keep(picture, data)
+            await self._finish(
+                task, lambda turn: answers.picture_found(turn, photo_id=photo_id, found=found)
+            )
+
+    async def _keep(self, picture: pictures.Picture, data: bytes) -> None:
+        try:
+            await asyncio.to_thread(
+                self._store.put, picture.sha256, data, picture.preview, picture.suffix
+            )
         except StoreFull as full:
             await self._intake.say(
                 lambda turn: timers.alarm(
@@ -165,41 +200,25 @@ class Errands:
                 )
             )
             raise TryAgain("store full") from full
-        except TelegramError as error:
-            if not task.last and not isinstance(error, BadRequest | Forbidden):
-                raise TryAgain(type(error).__name__) from error
-            if as_file:
-                why = Refused.TOO_LARGE if "too big" in error.message else Refused.UNREACHABLE
-                return lambda turn: answers.picture_refused(turn, photo_id=photo_id, why=why)
-            # Telegram shows it by its id all the same; only our own copy is missing.
-            log.warning("photo_given_up", photo=photo_id, error=type(error).__name__)
-            return _nothing_more
-        return lambda turn: answers.picture_found(turn, photo_id=photo_id, found=found)
+
+    async def _forget(self, task: Task) -> None:
+        digests: list[str] = task.payload["sha256"]
+        async with self._shelves:
+            free = await self._database.run(
+                lambda session: photos.unreferenced(session, digests=digests)
+            )
+            await asyncio.to_thread(self._delete, free)
+        await self._finish(task, _nothing_more)
+
+    def _delete(self, digests: list[str]) -> None:
+        for digest in digests:
+            self._store.delete(digest)
 
     async def _download(self, file_id: str) -> bytes:
         file = await self._api.call("getFile", {"file_id": file_id})
         if file.get("file_size", 0) > photos.MAX_BYTES:
             raise pictures.PictureTooLarge
         return await self._api.download(file["file_path"])
-
-    def _examine_and_keep(self, data: bytes) -> Found:
-        picture = pictures.examine(data)
-        self._store.put(picture.sha256, data, picture.preview, picture.suffix)
-        place = fault = None
-        if picture.latitude is not None and picture.longitude is not None:
-            place = (picture.latitude, picture.longitude)
-        elif picture.gps_fault not in (None, exif.GpsFault.MISSING):
-            fault = ExifFault.UNREADABLE
-        return Found(
-            sha256=picture.sha256,
-            dhash=picture.dhash,
-            width=picture.width,
-            height=picture.height,
-            size=len(data),
-            taken_at=picture.taken_at,
-            place=place,
-            exif_fault=fault,
-        )
 
     async def _address(self, task: Task) -> Finish:
         found = None
@@ -209,22 +228,13 @@ class Errands:
                 found = await asyncio.to_thread(self._geocoder.find, address, language)
             except GeocoderUnavailable as error:
                 log.warning("geocoder_unavailable", error=type(error).__name__)
-        return lambda turn: answers.addresses_found(
-            turn,
-            draft_id=task.payload["draft_id"],
-            person_id=task.payload["person_id"],
-            address=address,
-            message_id=task.payload["message_id"],
-            found=found,
-        )
+        return _addresses(task, found)
 
     async def _rights(self, task: Task) -> Finish:
         chat_id = task.payload["chat_id"]
         try:
             missing = await missing_rights(self._api, chat_id)
         except TelegramError as error:
-            if task.last:
-                return _nothing_more
             raise TryAgain(type(error).__name__) from error
         return lambda turn: answers.rights_found(turn, chat_id=chat_id, missing=missing)
 
@@ -259,6 +269,99 @@ async def missing_rights(api: BotApi, chat_id: int) -> list[str]:
 
 def _nothing_more(turn: Turn) -> None:
     """Taking in this answer changes nothing."""
+
+
+def _found(picture: pictures.Picture, size: int, zone: ZoneInfo) -> Found:
+    place = fault = None
+    if picture.latitude is not None and picture.longitude is not None:
+        place = (picture.latitude, picture.longitude)
+    elif picture.gps_fault not in (None, exif.GpsFault.MISSING):
+        fault = ExifFault.UNREADABLE
+    return Found(
+        sha256=picture.sha256,
+        dhash=picture.dhash,
+        width=picture.width,
+        height=picture.height,
+        size=size,
+        taken_at=picture.taken_at or _in_zone(picture.taken_local, zone),
+        place=place,
+        exif_fault=fault,
+    )
+
+
+def _in_zone(local: str | None, zone: ZoneInfo) -> datetime | None:
+    """Most cameras do not write down their zone; they are where we are."""
+    if local is None:
+        return None
+    try:
+        return datetime.fromisoformat(local).replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        # A clock that was never set may stand at the edge of time.
+        return None
+
+
+def _unreachable(task: Task, error: TelegramError) -> Finish:
+    photo_id = task.payload["photo_id"]
+    if not task.last and not isinstance(error, BadRequest | Forbidden):
+        raise TryAgain(type(error).__name__) from error
+    if task.payload["as_file"]:
+        why = Refused.TOO_LARGE if "too big" in error.message else Refused.UNREACHABLE
+        return lambda turn: answers.picture_refused(turn, photo_id=photo_id, why=why)
+    # Telegram shows it by its id all the same; only our own copy is missing.
+    log.warning("photo_given_up", photo=photo_id, error=type(error).__name__)
+    return _nothing_more
+
+
+def _addresses(task: Task, found: Sequence[places.Found] | None) -> Finish:
+    return lambda turn: answers.addresses_found(
+        turn,
+        draft_id=task.payload["draft_id"],
+        person_id=task.payload["person_id"],
+        address=task.payload["address"],
+        message_id=task.payload["message_id"],
+        found=found,
+    )
+
+
+def _give_up(turn: Turn, task: Task) -> None:
+    if not errands.done(turn.session, task=task):
+        return
+    try:
+        # What is told in place of an answer may break where the answer broke.
+        with turn.session.begin_nested():
+            _instead(task)(turn)
+    except Exception as error:
+        if is_away(error):
+            raise
+        _log_failure("errand_given_up_in_silence", task, error)
+    timers.alarm(
+        turn,
+        key=f"errand:{task.kind}",
+        text=turn.words_of(None).tr("Something could not be finished and was given up (see log)."),
+    )
+
+
+def _instead(task: Task) -> Finish:
+    """What becomes of those who wait for an answer there will not be."""
+    if task.kind is ErrandKind.ADDRESS:
+        return _addresses(task, None)
+    if task.kind is ErrandKind.PHOTO and task.payload["as_file"]:
+        photo_id = task.payload["photo_id"]
+        return lambda turn: answers.picture_refused(
+            turn, photo_id=photo_id, why=Refused.UNREACHABLE
+        )
+    return _nothing_more
+
+
+def _log_failure(event: str, task: Task, error: Exception) -> None:
+    # Not the traceback: it would carry what people sent.
+    log.error(
+        event,
+        kind=task.kind,
+        errand=task.id,
+        error=type(error).__name__,
+        frames=frames_of(error)[-4:],
+    )
 
 
 _REFUSALS: dict[type[pictures.BadPicture], Refused] = {

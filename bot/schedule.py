@@ -1,21 +1,44 @@
-"""When things are due: APScheduler fires, an idempotent service acts. Twice or late: no matter."""
+"""When things are due: APScheduler fires, an idempotent service acts. Twice or late: no matter.
 
-from collections.abc import Callable
+Each part of a sweep is a transaction of its own, and each reminder and each late card a savepoint
+in one: what cannot be done for one rider is still done for the others.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy.exc import DBAPIError
 
+from bot.database import is_away
 from bot.intake import Intake
+from bot.logs import frames_of
 from handlers import timers
 from handlers.context import Turn
+from services import drafts
 
 log = structlog.get_logger()
 
+Item = TypeVar("Item")
+
 SWEEP_S = 30
+
+
+def remind(turn: Turn) -> None:
+    """Remind riders of drafts they left lying, once each."""
+    _each(turn, timers.remind, drafts.to_remind(turn.session, policy=turn.policy))
+
+
+def deal_late(turn: Turn) -> None:
+    """Deal the cards that should have been dealt by now."""
+    _each(turn, timers.deal, timers.overdue(turn))
+
+
+# Every half minute; running one twice changes nothing.
+SWEEP: tuple[Callable[[Turn], None], ...] = (remind, timers.expire, deal_late)
 
 
 def scheduler(intake: Intake, zone: ZoneInfo) -> AsyncIOScheduler:
@@ -29,7 +52,8 @@ def scheduler(intake: Intake, zone: ZoneInfo) -> AsyncIOScheduler:
         timezone=zone,
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 3600},
     )
-    timetable.add_job(_job(intake, timers.sweep), IntervalTrigger(seconds=SWEEP_S))
+    for part in SWEEP:
+        timetable.add_job(_job(intake, part), IntervalTrigger(seconds=SWEEP_S))
     timetable.add_job(_job(intake, timers.tidy), CronTrigger(hour=4, minute=15, timezone=zone))
     return timetable
 
@@ -38,8 +62,26 @@ def _job(intake: Intake, work: Callable[[Turn], None]) -> Callable[[], object]:
     async def run() -> None:
         try:
             await intake.say(work)
-        except DBAPIError as error:
-            # The columns still say it is due: the next run does it.
-            log.warning("job_database_away", job=work.__name__, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the columns still say it is due: the next run
+            if is_away(error):
+                log.warning("job_database_away", job=work.__name__, error=type(error).__name__)
+                return
+            _log_failure(work.__name__, error)
 
     return run
+
+
+def _each(turn: Turn, act: Callable[[Turn, Item], None], items: Iterable[Item]) -> None:
+    for item in items:
+        try:
+            with turn.session.begin_nested():
+                act(turn, item)
+        except Exception as error:
+            if is_away(error):
+                raise
+            _log_failure(act.__name__, error)
+
+
+def _log_failure(job: str, error: Exception) -> None:
+    # Not the traceback: it would carry what people sent.
+    log.error("job_failed", job=job, error=type(error).__name__, frames=frames_of(error)[-4:])

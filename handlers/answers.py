@@ -8,7 +8,9 @@ from handlers.callbacks import DRAFT
 from handlers.context import Turn
 from handlers.views import Button, View
 from models import Draft, Photo
+from models.cards import CardPurpose
 from models.workflow import State
+from services import cards as card_rows
 from services import chats, drafts, people, photos, places, reports
 from services.drafts import Step
 from services.photos import ExifFault, Found, Refused
@@ -19,6 +21,7 @@ def picture_found(turn: Turn, *, photo_id: int, found: Found) -> None:
     photo = photos.get(turn.session, photo_id=photo_id)
     if photo is None:
         return
+    turn.person = people.locked(turn.session, person_id=photo.owner_id)
     found = _judged(turn, found)
     photos.stored(turn.session, photo=photo, found=found)
     draft = drafts.current(turn.session, person_id=photo.owner_id)
@@ -32,9 +35,9 @@ def picture_refused(turn: Turn, *, photo_id: int, why: Refused) -> None:
     photo = photos.get(turn.session, photo_id=photo_id)
     if photo is None:
         return
+    turn.person = people.locked(turn.session, person_id=photo.owner_id)
     draft_id = photos.draft_of(turn.session, photo_id=photo.id)
     photos.refuse(turn.session, photo=photo, why=why)
-    turn.person = people.find(turn.session, person_id=photo.owner_id)
     words = turn.words
     match why:
         case Refused.TOO_LARGE:
@@ -71,9 +74,16 @@ def addresses_found(
         message_id: where they typed it.
         found: places; None: the geocoder did not answer.
     """
-    turn.person = people.find(turn.session, person_id=person_id)
+    turn.person = people.locked(turn.session, person_id=person_id)
+    if turn.person is None:
+        return
     draft = drafts.current(turn.session, person_id=person_id)
-    if turn.person is None or draft is None or draft.id != draft_id or draft.has_place:
+    if draft is None or draft.id != draft_id:
+        _note_on_report(turn, address=address, message_id=message_id)
+        return
+    if draft.has_place:
+        # The place came by another way; what was typed may still say where exactly.
+        drafts.add_note(draft, text=address, message_id=message_id, policy=turn.policy)
         return
     words = turn.words
     inside = [
@@ -105,6 +115,24 @@ def addresses_found(
     turn.tell(questions.question(turn, draft, step, lead=lead))
 
 
+def _note_on_report(turn: Turn, *, address: str, message_id: int) -> None:
+    """The draft went its way while the address was looked up: its report keeps the words."""
+    newest, _ = reports.page_of(turn.session, person_id=turn.me.id, page=0)
+    report = next((row for row in newest if row.reporter_id == turn.me.id), None)
+    if report is None or report.state != State.SUBMITTED:
+        return
+    receipt = card_rows.find(
+        turn.session, report_id=report.id, chat_id=turn.me.id, purpose=CardPurpose.RECEIPT
+    )
+    if receipt is not None and receipt.message_id is not None and receipt.message_id < message_id:
+        # It was reported before the address was typed: the draft that was meant is gone.
+        return
+    reports.add_note(
+        turn.session, report=report, text=address, message_id=message_id, policy=turn.policy
+    )
+    cards.refresh_review_cards(turn, report)
+
+
 def rights_found(turn: Turn, *, chat_id: int, missing: Sequence[str]) -> None:
     """Telegram said what the bot may do in a chat: tell what is missing."""
     chat = chats.current(turn.session, chat_id=chat_id)
@@ -130,7 +158,6 @@ def _judged(turn: Turn, found: Found) -> Found:
 def _offer_place(turn: Turn, draft: Draft, photo: Photo, found: Found) -> None:
     if draft.has_place:
         return
-    turn.person = people.find(turn.session, person_id=photo.owner_id)
     words = turn.words
     if found.place is not None:
         latitude, longitude = found.place

@@ -1,14 +1,14 @@
 """What the bot says without being asked: reminders, late cards, apologies, alarms."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import escape
 
 from handlers import cards, questions
 from handlers.context import Turn
 from handlers.conversation import REPORT
 from handlers.views import View
-from models import clock
-from services import alarms, chats, conversations, drafts, people, updates
+from models import Draft, Person, Report, clock
+from services import alarms, chats, conversations, decisions, drafts, people, photos, updates
 from services import cards as card_rows
 
 # Cards dealt in one sweep: a group takes 20 messages and edits a minute.
@@ -17,36 +17,54 @@ DEAL = 10
 OVERDUE = timedelta(seconds=cards.PATIENCE_S)
 
 
-def sweep(turn: Turn) -> None:
-    """Once a minute: what is due by its columns. Running it twice changes nothing."""
-    remind(turn)
+def remind(turn: Turn, draft: Draft) -> None:
+    """Remind a rider of a draft they left lying, unless they cannot be reached."""
+    turn.person = people.find(turn.session, person_id=draft.person_id)
+    if turn.person is None or turn.person.unreachable_since is not None:
+        return
+    step = drafts.step(turn.session, draft=draft, policy=turn.policy)
+    lead = turn.words.tr("Your report is not finished yet.")
+    turn.tell(questions.question(turn, draft, step, lead=lead))
+
+
+def expire(turn: Turn) -> None:
+    """Throw away the drafts whose time is over."""
     for person_id in drafts.discard_expired(turn.session):
         conversations.forget(turn.session, name=REPORT, key=(person_id, person_id))
-    deal_forgotten(turn)
 
 
-def remind(turn: Turn) -> None:
-    """Remind riders of drafts they left lying, once each."""
-    for draft in drafts.to_remind(turn.session, policy=turn.policy):
-        turn.person = people.find(turn.session, person_id=draft.person_id)
-        if turn.person is None or turn.person.unreachable_since is not None:
-            continue
-        step = drafts.step(turn.session, draft=draft, policy=turn.policy)
-        lead = turn.words.tr("Your report is not finished yet.")
-        turn.tell(questions.question(turn, draft, step, lead=lead))
+def overdue(turn: Turn) -> list[Report]:
+    """Reports that should have been dealt by now: no picture holds one up for good."""
+    late = {
+        row.id: row
+        for chat in chats.moderators(turn.session)
+        for row in card_rows.undealt(turn.session, chat_id=chat.id, limit=DEAL)
+        if row.created_at <= clock.now() - OVERDUE
+    }
+    return list(late.values())
 
 
-def deal_forgotten(turn: Turn) -> None:
-    """Deal what should have been dealt: no picture holds a report up for good."""
-    for chat in chats.moderators(turn.session):
-        for row in card_rows.undealt(turn.session, chat_id=chat.id, limit=DEAL):
-            if row.created_at <= clock.now() - OVERDUE:
-                cards.deal(turn, row)
+def deal(turn: Turn, report: Report) -> None:
+    """Deal a report that is overdue."""
+    cards.deal(turn, report)
+
+
+def catch_up(turn: Turn, person: Person, since: datetime) -> None:
+    """Tell somebody who can be reached again what was decided while they could not be.
+
+    Args:
+        turn: the transaction.
+        person: who blocked the bot and came back.
+        since: from when on they were known to be unreachable.
+    """
+    for report in decisions.missed(turn.session, person_id=person.id, since=since):
+        cards.show_receipt(turn, report, person_id=person.id)
 
 
 def tidy(turn: Turn) -> None:
     """Once a day: forget what can no longer matter."""
     updates.forget_old(turn.session)
+    photos.forget_unused(turn.session)
 
 
 def apologise(turn: Turn, *, chat_id: int) -> None:

@@ -11,11 +11,12 @@ from models.base import Base, BigId
 
 
 class ErrandKind(StrEnum):
-    """What is to be found out."""
+    """What is to be found out, or done, outside the database."""
 
     PHOTO = "photo"
     ADDRESS = "address"
     RIGHTS = "rights"
+    FORGET = "forget"
 
 
 class Errand(Base):

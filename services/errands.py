@@ -74,7 +74,7 @@ def done(session: Session, *, task: Task) -> bool:
 
 
 def again(session: Session, *, task: Task) -> None:
-    """It did not work this time; try later."""
+    """It did not work this time; try later. After the last try call `done` instead."""
     row = session.get(Errand, task.id)
     if row is not None:
         wait = WAITS[min(row.tries, len(WAITS)) - 1]

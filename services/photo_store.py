@@ -7,8 +7,8 @@ A file appears under its name only once all of it is on the disk, so whoever fin
 whole, and being killed at any point leaves at most a stray temporary file, which `sweep` removes.
 The same photo put twice is one file.
 
-`put`, `original` and `preview` are all that the rest of the house asks for; another kind of store
-need offer no more.
+`put`, `original`, `preview` and `delete` are all that the rest of the house asks for; another kind
+of store need offer no more.
 """
 
 import errno
@@ -88,6 +88,20 @@ class PhotoStore:
             return self._preview_file(sha256).read_bytes()
         except FileNotFoundError:
             raise KeyError(sha256) from None
+
+    def delete(self, sha256: str) -> None:
+        """Forget a photo; one that is not there is forgotten already.
+
+        Whether anybody still needs it, and that nobody puts it at the same moment, is for the
+        caller to know.
+
+        Raises:
+            ValueError: the digest is none.
+        """
+        # The original first: without it the photo counts as not there, and `put` brings it back.
+        while (file := self._original_file(sha256)) is not None:
+            file.unlink(missing_ok=True)
+        self._preview_file(sha256).unlink(missing_ok=True)
 
     def sweep(self) -> int:
         """Remove what killed processes left half written.

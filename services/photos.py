@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
-from models import DraftPhoto, Photo, ReportPhoto
+from models import DraftPhoto, Photo, ReportPhoto, clock
 from models.errands import ErrandKind
 from models.photos import PhotoState
 from services import errands
 
 # What Telegram lets a bot download.
 MAX_BYTES = 20 * 1024 * 1024
+# A picture that belongs to nothing is kept so long; a draft lives much shorter.
+UNUSED_FOR = timedelta(days=7)
 
 
 class Refused(StrEnum):
@@ -62,7 +64,7 @@ class Found:
         width: in pixels, upright.
         height: in pixels, upright.
         size: in bytes.
-        taken_at: what the camera says, where the file says in which zone.
+        taken_at: what the camera says; in our own zone, where the file does not say in which.
         place: latitude and longitude the camera wrote, if usable.
         exif_fault: why there is no place although the file tried to give one.
     """
@@ -160,3 +162,45 @@ def report_of(session: Session, *, photo_id: int) -> int | None:
 def draft_of(session: Session, *, photo_id: int) -> int | None:
     """The draft a picture belongs to, if it does."""
     return session.scalar(select(DraftPhoto.draft_id).where(DraftPhoto.photo_id == photo_id))
+
+
+def forget_unused(session: Session, *, limit: int = 500) -> int:
+    """Forget pictures that came with no report, and ask for their files to be deleted.
+
+    Rows go first: a file without a row harms nobody and its errand is repeated until it is gone.
+
+    Args:
+        session: the transaction.
+        limit: how many at once.
+
+    Returns:
+        How many were forgotten.
+    """
+    unused = session.scalars(
+        select(Photo)
+        .where(
+            Photo.sent_at < clock.now() - UNUSED_FOR,
+            ~exists().where(DraftPhoto.photo_id == Photo.id),
+            ~exists().where(ReportPhoto.photo_id == Photo.id),
+        )
+        .order_by(Photo.id)
+        .limit(limit)
+    ).all()
+    for photo in unused:
+        session.delete(photo)
+    digests = sorted({photo.sha256 for photo in unused if photo.sha256})
+    if digests:
+        errands.ask(session, kind=ErrandKind.FORGET, payload={"sha256": digests})
+    session.flush()
+    return len(unused)
+
+
+def unreferenced(session: Session, *, digests: Sequence[str]) -> list[str]:
+    """Which of some files no picture needs (any more).
+
+    Args:
+        session: the transaction.
+        digests: SHA-256 of originals, in hex.
+    """
+    needed = set(session.scalars(select(Photo.sha256).where(Photo.sha256.in_(digests))))
+    return [digest for digest in digests if digest not in needed]

@@ -12,6 +12,8 @@ from services.upserts import insert_new
 
 # After so many tries an update is set aside, and its sender told.
 TRIES = 3
+# What people sent is kept so long for whoever mends what it broke.
+FAILED_FOR = timedelta(days=30)
 # Telegram keeps an update for a day at most; after that none can come twice.
 SEEN_FOR = timedelta(days=3)
 
@@ -62,6 +64,13 @@ def failed(session: Session, *, update_id: int, error: str, payload: dict[str, A
     return Failure(tries=row.tries, set_aside=row.set_aside_at is not None)
 
 
+def forget_failure(session: Session, *, update_id: int) -> None:
+    """An update that failed before went in: what was kept of it goes."""
+    session.execute(delete(FailedUpdate).where(FailedUpdate.update_id == update_id))
+
+
 def forget_old(session: Session) -> None:
-    """Drop the ids of updates that can no longer come twice."""
-    session.execute(delete(SeenUpdate).where(SeenUpdate.at < clock.now() - SEEN_FOR))
+    """Drop the ids of updates that can no longer come twice, and failures nobody looked into."""
+    now = clock.now()
+    session.execute(delete(SeenUpdate).where(SeenUpdate.at < now - SEEN_FOR))
+    session.execute(delete(FailedUpdate).where(FailedUpdate.last_at < now - FAILED_FOR))

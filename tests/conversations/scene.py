@@ -7,6 +7,7 @@ takes until nothing is left to do. Nothing sleeps and nothing is mocked.
 from pathlib import Path
 from typing import Any
 
+from bot import schedule
 from bot.application import house_of, prepare
 from bot.bot_api import BotApi
 from bot.database import Database
@@ -14,7 +15,6 @@ from bot.errands import Errands
 from bot.intake import ALLOWED_UPDATES, Intake, Outcome
 from bot.outbox import Outbox
 from bot.settings import Settings
-from handlers import timers
 from localchat import seed
 from localchat.world import World
 from services import errands as errand_rows
@@ -110,7 +110,8 @@ class Scene:
 
     async def sweep(self) -> None:
         """What the timetable does every half minute."""
-        await self.intake.say(timers.sweep)
+        for part in schedule.SWEEP:
+            await self.intake.say(part)
         await self.settle()
 
     # --- reading along ---

@@ -30,6 +30,20 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def test_what_is_deleted_is_gone_and_can_be_put_again(store):
+    store.put(DIGEST, ORIGINAL, PREVIEW, ".heic")
+    store.delete(DIGEST)
+    assert files(store) == []
+    store.delete(DIGEST)
+    store.put(DIGEST, ORIGINAL, PREVIEW, ".heic")
+    assert store.original(DIGEST) == ORIGINAL
+
+
+def test_only_a_digest_can_be_deleted(store):
+    with pytest.raises(ValueError, match="not a SHA-256"):
+        store.delete("../../etc")
+
+
 def test_what_was_put_comes_back(store):
     store.put(DIGEST, ORIGINAL, PREVIEW, ".heic")
     assert store.original(DIGEST) == ORIGINAL

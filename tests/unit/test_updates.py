@@ -79,6 +79,31 @@ def test_what_can_no_longer_come_twice_is_forgotten(database, midday):
         assert session.scalars(select(SeenUpdate.update_id)).all() == [2]
 
 
+def test_a_failure_that_went_in_after_all_is_forgotten(database):
+    with database.transaction() as session:
+        fail(session)
+        fail(session, update_id=6)
+        updates.forget_failure(session, update_id=5)
+        updates.forget_failure(session, update_id=7)
+
+    with database.transaction() as session:
+        assert session.scalars(select(FailedUpdate.update_id)).all() == [6]
+
+
+def test_what_failed_a_month_ago_is_forgotten(database, midday):
+    with database.transaction() as session:
+        fail(session)
+        clock.advance(updates.FAILED_FOR)
+        fail(session, update_id=6)
+        updates.forget_old(session)
+        assert session.get(FailedUpdate, 5) is not None
+        clock.advance(timedelta(seconds=1))
+        updates.forget_old(session)
+
+    with database.transaction() as session:
+        assert session.scalars(select(FailedUpdate.update_id)).all() == [6]
+
+
 def test_an_alarm_rings_once_an_hour_for_the_same_cause(database, midday):
     rang = []
     for minutes in (0, 30, 29, 1, 1):
