@@ -19,7 +19,7 @@ from bot.outbox import Outbox
 from bot.polling import Polling
 from bot.settings import Settings
 from handlers.context import House
-from handlers.menu import COMMANDS
+from handlers.menu import COMMANDS, DESCRIPTION
 from services import chats, errands, outbox, people, places
 from services.districts import Districts, load_districts
 from services.people import Code
@@ -117,7 +117,7 @@ class Sentinel:
             sending = tasks.create_task(out.run())
             asking = tasks.create_task(out_errands.run())
             hearing = tasks.create_task(polling.run())
-            tasks.create_task(publish_commands(self._api, house))
+            tasks.create_task(publish_profile(self._api, house))
             timetable.start()
             ready()
             stopping = tasks.create_task(self._stop.wait())
@@ -205,21 +205,22 @@ def prepare(session: Session, settings: Settings) -> Code | None:
     return people.new_setup_code(session)
 
 
-async def publish_commands(api: BotApi, house: House) -> None:
-    """Tell Telegram which commands to offer, in each language. Best effort."""
+async def publish_profile(api: BotApi, house: House) -> None:
+    """Tell Telegram what the bot is and which commands it offers, in each language. Best effort."""
     languages: tuple[tuple[str, str | None], ...] = (("en", None), ("zh_Hans", "zh"))
     for language, code in languages:
         words = house.words[language]
         commands = [
             {"command": command, "description": words.tr(text)} for command, text in COMMANDS
         ]
-        parameters: dict[str, Any] = {
-            "commands": commands,
-            "scope": {"type": "all_private_chats"},
-        }
-        if code is not None:
-            parameters["language_code"] = code
+        about = {"language_code": code} if code is not None else {}
+        calls: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("setMyCommands", {"commands": commands, "scope": {"type": "all_private_chats"}}),
+            ("setMyDescription", {"description": words.tr(DESCRIPTION)}),
+            ("setMyShortDescription", {"short_description": words.tr(DESCRIPTION)}),
+        )
         try:
-            await api.call("setMyCommands", parameters)
+            for method, parameters in calls:
+                await api.call(method, {**parameters, **about})
         except TelegramError as error:
-            log.warning("commands_not_published", error=type(error).__name__)
+            log.warning("profile_not_published", error=type(error).__name__)

@@ -45,7 +45,7 @@ async def look(settings: Settings) -> AsyncIterator[Finding]:
     token = settings.telegram.token
     if token is None:
         yield Finding(
-            "token", False, "none; set SENTINEL_TELEGRAM__TOKEN, or stay in the local chat"
+            "token", True, "none: the local chat it is; for Telegram set SENTINEL_TELEGRAM__TOKEN"
         )
         return
     request = AiohttpRequest(connections=4)
@@ -77,7 +77,10 @@ def _zones(settings: Settings) -> Finding:
 
 
 def _database(settings: Settings, moderators: list[int]) -> Finding:
-    engine: Engine = database.create(settings.database_url)
+    try:
+        engine: Engine = database.create(settings.database_url)
+    except OSError as error:
+        return Finding("database", False, f"its folder cannot be used ({error.strerror})")
     try:
         if not schema.is_current(engine):
             return Finding("database", False, "not at its newest; run: sentinel migrate")

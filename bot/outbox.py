@@ -391,6 +391,9 @@ def _outcome_of(error: TelegramError, sending: Sending) -> Outcome:
             return Unreachable(sending.id, sending.chat_id)
         case BadRequest() if "message is not modified" in error.message.lower():
             return Sent(sending.id)
+        case BadRequest() if sending.method.startswith("editMessage"):
+            # Buttons of a message that is gone: there is nothing left to change.
+            return Sent(sending.id)
         case Forbidden() | BadRequest():
             return Dead(sending.id, error.message)
         case InvalidToken():

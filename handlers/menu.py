@@ -1,4 +1,4 @@
-"""The commands a private chat offers, as its menu shows them."""
+"""What a private chat shows before anything is said: the commands, and what the bot is for."""
 
 from locales import N_
 
@@ -10,3 +10,6 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("cancel", N_("Throw the unfinished report away")),
     ("help", N_("How it works")),
 )
+
+# At most 120 characters, Telegram's limit for the short one.
+DESCRIPTION = N_("See a hazard? Send a photo. Approved reports earn points.")

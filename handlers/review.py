@@ -43,6 +43,7 @@ async def show_reasons(update: Update, context: Context) -> None:
     turn = context.turn
     _, report, _ = _opened(update, turn)
     reports.require_undecided(report)
+    review.refuse_own(turn.session, report=report, reviewer_id=turn.me.id)
     words = turn.words_of(_language(update, turn))
     _change_buttons(update, turn, views.reason_rows(report, policy=turn.policy, words=words))
 

@@ -181,8 +181,8 @@ def receipt(
             (
                 Button(words.tr("Add note"), pack(callbacks.RECEIPT, "note", report.id)),
                 Button(words.tr("Add photo"), pack(callbacks.RECEIPT, "photo", report.id)),
+                Button(words.tr("Withdraw"), pack(callbacks.RECEIPT, "undo", report.id)),
             ),
-            (Button(words.tr("Withdraw"), pack(callbacks.RECEIPT, "undo", report.id)),),
         ),
     )
 
@@ -232,7 +232,9 @@ def outcome(report: Report, *, balance: int | None, words: Words) -> View:
             text = words.tr("↩️ #{number} withdrawn.", number=report.id)
         case _:
             text = words.tr(
-                "✅ #{number} approved · {category}", number=report.id, category=category
+                "✅ #{number}, which you saw too, was approved · {category}",
+                number=report.id,
+                category=category,
             )
     return View(text)
 
@@ -270,7 +272,9 @@ class CardFacts:
 def card_text(report: Report, facts: CardFacts, words: Words) -> str:
     """The text of a review card, without its decision."""
     moment = report.created_at
-    shown = f"{words.day(moment)} {words.clock(moment)}"
+    shown = words.clock(moment)
+    if not words.is_today(moment, now=clock.now()):
+        shown = f"{words.day(moment)} {shown}"
     age = f'<tg-time unix="{int(moment.timestamp())}" format="r">{shown}</tg-time>'
     label = words.tr("danger")
     danger = f" · {label}" if report.danger else ""
@@ -286,14 +290,16 @@ def card_text(report: Report, facts: CardFacts, words: Words) -> str:
     link = words.tr("map")
     lines.append(f'📍 {place} · <a href="{escape(facts.map_url)}">{link}</a>')
     if report.note:
-        cut = report.note[:NOTE_ON_CARD].replace("\n", " ")
+        cut = report.note[:NOTE_ON_CARD].replace("\n", words.choose("；", "; "))
         dots = "…" if len(report.note) > NOTE_ON_CARD else ""
-        lines.append(f"💬 {escape(cut)}{dots}")
-    record = words.tr(
-        "approved {approved}/{decided}",
-        approved=facts.record.approved,
-        decided=facts.record.decided,
-    )
+        lines.append(f"💬 “{escape(cut)}{dots}”")
+    record = words.tr("first report")
+    if facts.record.decided:
+        record = words.tr(
+            "approved {approved}/{decided}",
+            approved=facts.record.approved,
+            decided=facts.record.decided,
+        )
     lines.append(f"👤 {pseudonym(facts.reporter, words)} · {record}")
     if facts.joiners:
         lines.append(
@@ -343,11 +349,11 @@ def card(
     text = card_text(report, facts, words)
     if report.state != State.SUBMITTED:
         decision = decision_line(report, policy=policy, words=words)
-        return View(f"{text}\n\n{decision}", photo_id=photo_id)
+        return View(f"{text}\n{decision}", photo_id=photo_id)
     return View(text, rows=decision_rows(report, words), photo_id=photo_id)
 
 
-def decision_rows(report: Report, words: Words) -> Rows:
+def decision_rows(report: Report, words: Words) -> tuple[Sequence[Button], Sequence[Button]]:
     """The buttons under an undecided report."""
     pack = callbacks.pack
     return (
@@ -374,8 +380,10 @@ def reason_rows(report: Report, *, policy: Policy, words: Words) -> Rows:
         for reason in policy.reject_reasons
     ]
     rows: list[Sequence[Button]] = [buttons[i : i + 2] for i in range(0, len(buttons), 2)]
-    rows.append((Button(words.tr("« Back"), pack(callbacks.REVIEW, "b", report.id)),))
-    return rows
+    # Whoever opens the reasons and walks off must not keep colleagues from approving.
+    approve, _ = decision_rows(report, words)
+    back = (Button(words.tr("« Back"), pack(callbacks.REVIEW, "b", report.id)),)
+    return [*rows, approve, back]
 
 
 def decision_line(report: Report, *, policy: Policy, words: Words) -> str:

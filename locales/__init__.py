@@ -90,6 +90,10 @@ class Words:
         """The time of day: 14:05."""
         return moment.astimezone(self._zone).strftime("%H:%M")
 
+    def is_today(self, moment: datetime, *, now: datetime) -> bool:
+        """Whether a moment lies on the same day as another, told in this time zone."""
+        return moment.astimezone(self._zone).date() == now.astimezone(self._zone).date()
+
     def day(self, moment: datetime) -> str:
         """A date without its year: Nov 24, 11月24日."""
         local = moment.astimezone(self._zone)

@@ -40,7 +40,7 @@ def approve(
     """
     if not 1 <= grade <= len(policy.points.grades):
         raise UnknownCode
-    _refuse_own(session, report=report, reviewer_id=reviewer_id)
+    refuse_own(session, report=report, reviewer_id=reviewer_id)
     points = policy.points.grades[grade - 1]
     workflow.move(
         session,
@@ -93,7 +93,7 @@ def reject(
     words = policy.reject_reason(reason)
     if words is None:
         raise UnknownCode
-    _refuse_own(session, report=report, reviewer_id=reviewer_id)
+    refuse_own(session, report=report, reviewer_id=reviewer_id)
     workflow.move(
         session,
         report=report,
@@ -110,7 +110,12 @@ def reject(
     )
 
 
-def _refuse_own(session: Session, *, report: Report, reviewer_id: int) -> None:
+def refuse_own(session: Session, *, report: Report, reviewer_id: int) -> None:
+    """Stop somebody from deciding on a report of their own.
+
+    Raises:
+        OwnReport: they made or joined it.
+    """
     if reviewer_id == report.reporter_id or reviewer_id in reports.joiners(
         session, report_id=report.id
     ):

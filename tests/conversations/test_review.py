@@ -30,7 +30,7 @@ class TestCard:
             "山腰街道",
             "12",
             "broken rail",
-            "0/0",
+            "首次上报",
             "地图",
         ):
             assert part in text
