@@ -6,7 +6,8 @@ What is heavy is imported by the command that needs it: `--help` should not wait
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,6 +44,28 @@ def _load() -> Settings:
     return settings
 
 
+@contextmanager
+def _one_line_for_the_database() -> Iterator[None]:
+    """What is wrong with the database or its folder is for the operator: a line, no traceback.
+
+    Raises:
+        typer.Exit: with code 1.
+    """
+    from alembic.util import CommandError  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    try:
+        yield
+    except (SQLAlchemyError, CommandError, OSError) as error:
+        typer.echo(f"database: {_in_one_line(error)}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _in_one_line(error: BaseException) -> str:
+    # What the driver or the system said; SQLAlchemy would add the statement and a link.
+    return " ".join(str(getattr(error, "orig", None) or error).split()) or type(error).__name__
+
+
 @app.command()
 def run() -> None:
     """Start the bot; without a token, start the local chat with it."""
@@ -51,7 +74,11 @@ def run() -> None:
     if settings.telegram.token is None:
         from bot import local  # noqa: PLC0415 - only here is the local chat known
 
-        _serve(lambda stop: local.run(settings, stop))
+        try:
+            _serve(lambda stop: local.run(settings, stop))
+        except local.CannotStart as error:
+            typer.echo(f"local chat: {error}", err=True)
+            raise typer.Exit(1) from None
     else:
         from bot.application import serve  # noqa: PLC0415
 
@@ -68,6 +95,8 @@ def _listening(username: str, code: "Code | None") -> None:
 
 
 def _serve(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
+    from sqlalchemy.exc import InterfaceError, OperationalError  # noqa: PLC0415
+
     from bot.application import NoSuchBot  # noqa: PLC0415
     from services.districts import DistrictsError  # noqa: PLC0415
 
@@ -87,16 +116,30 @@ def _serve(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None
         for error in errors.exceptions:
             typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
+    except* (OperationalError, InterfaceError) as errors:
+        typer.echo(f"database: {_in_one_line(_first(errors))}", err=True)
+        raise typer.Exit(1) from None
+    except* OSError as errors:
+        typer.echo(_in_one_line(_first(errors)), err=True)
+        raise typer.Exit(1) from None
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _migrate(settings: Settings) -> None:
     from bot import database, schema  # noqa: PLC0415
 
-    engine = database.create(settings.database_url)
-    try:
-        schema.upgrade(engine)
-    finally:
-        engine.dispose()
+    with _one_line_for_the_database():
+        engine = database.create(settings.database_url)
+        try:
+            schema.upgrade(engine)
+        finally:
+            engine.dispose()
 
 
 @app.command()
@@ -148,12 +191,21 @@ def _export(what: str, format_: Format, out: Path | None) -> None:
     from rich.progress import Progress  # noqa: PLC0415
     from sqlalchemy.orm import Session  # noqa: PLC0415
 
-    from bot import database, export  # noqa: PLC0415
+    from bot import database, export, schema  # noqa: PLC0415
     from services import exports  # noqa: PLC0415
 
     settings = _load()
-    engine = database.create(settings.database_url)
-    file = sys.stdout if out is None else out.open("w", encoding="utf-8", newline="")
+    with _one_line_for_the_database():
+        engine = database.create(settings.database_url)
+        is_current = schema.is_current(engine)
+    if not is_current:
+        typer.echo("database: not at its newest; run: sentinel migrate", err=True)
+        raise typer.Exit(1)
+    try:
+        file = sys.stdout if out is None else out.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        typer.echo(f"--out: {_in_one_line(error)}", err=True)
+        raise typer.Exit(1) from None
     try:
         with (
             Session(engine) as session,

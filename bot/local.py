@@ -5,6 +5,7 @@ The only place of the project that knows the local chat.
 
 import asyncio
 import json
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from localchat.world import World
 FOLDER = Path(localchat.__file__).parent
 
 
+class CannotStart(Exception):  # noqa: N818 - an answer to the operator
+    """The local chat finds no port, or cannot use its file; the message is one line."""
+
+
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Serve the local chat, and the bot in it, until an event says stop.
 
@@ -30,15 +35,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         stop: ends both, the bot first.
 
     Raises:
-        PortTakenError: no port is free.
+        CannotStart: no port is free, or the local chat's file cannot be used.
         DistrictsError: the districts cannot be read.
     """
-    folder = settings.local_chat_dir
-    folder.mkdir(parents=True, exist_ok=True)
-    preferred = settings.local_chat.port
-    port = server.find_port(preferred) if preferred else 0
+    port, opened = _open(settings)
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    with closing(DiskJournal(folder / "world.db")) as journal:
+    with closing(opened) as journal:
         world = seed.seed(World(token=seed.TOKEN, bot=seed.BOT, journal=journal))
         app = server.build(
             world,
@@ -54,6 +56,15 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 _in_local_chat(settings, here), stop, lambda _name, _code: _ready(here)
             )
             serving.cancel()
+
+
+def _open(settings: Settings) -> tuple[int, DiskJournal]:
+    preferred = settings.local_chat.port
+    try:
+        port = server.find_port(preferred) if preferred else 0
+        return port, DiskJournal(settings.local_chat_dir / "world.db")
+    except (server.PortTakenError, sqlite3.DatabaseError, OSError) as error:
+        raise CannotStart(" ".join(str(error).split())) from error
 
 
 def _in_local_chat(settings: Settings, address: str) -> Settings:

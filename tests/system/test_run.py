@@ -76,6 +76,16 @@ def test_a_power_cut_at_every_step_changes_nothing(tmp_path: Path, cuts: int) ->
         assert database.execute("SELECT sum(points) FROM ledger_entry").fetchone() == (0,)
 
 
+def test_a_data_directory_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("no folder")
+    with running(in_the_way / "data", 0) as sentinel:
+        assert sentinel.process.wait(30) == 1
+        sentinel._close()
+    assert len(sentinel.lines) == 1
+    assert str(in_the_way) in sentinel.lines[0]
+
+
 def test_a_wrong_configuration_is_one_line(tmp_path: Path) -> None:
     with running(tmp_path, 0, SENTINEL_LIMITS__REPORTS_PER_DAY="many") as sentinel:
         assert sentinel.process.wait(30) == 2
