@@ -53,14 +53,14 @@ def test_report_approve_points_and_a_power_cut(tmp_path: Path, browser: Browser)
 
             hand.send_sample("pothole")
             hand.answer_with_place()
-            hand.message("是哪一类？")
+            hand.message("南埔镇，")
             hand.connected = False
             sentinel.kill()
             hand.see_it_wait()
             with running(tmp_path, urlsplit(address).port) as again:
                 assert again.address() == address
                 hand.see_it_recover()
-                hand.press("是哪一类？", "坑洼")
+                hand.press("南埔镇，", "坑洼")
                 hand.message("✅ 已上报 #2 · 坑洼")
                 decide(hand, "#2", "采纳 ★★★")
                 hand.become(RIDER, RIDER)
