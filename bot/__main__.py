@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot import instance
 from bot import settings as configuration
 from bot.export import Format
 from bot.settings import ConfigError, Settings
@@ -70,6 +71,19 @@ def _in_one_line(error: BaseException) -> str:
 def run() -> None:
     """Start the bot; without a token, start the local chat with it."""
     settings = _load()
+    try:
+        with _one_line_for_the_database(), instance.only_one(settings.state_dir):
+            _run_alone(settings)
+    except instance.AlreadyRunning:
+        typer.echo(
+            f"{settings.state_dir} is in use: another sentinel runs there. "
+            "End that one first, or set SENTINEL_DATA_DIR.",
+            err=True,
+        )
+        raise typer.Exit(1) from None
+
+
+def _run_alone(settings: Settings) -> None:
     _migrate(settings)
     if settings.telegram.token is None:
         from bot import local  # noqa: PLC0415 - only here is the local chat known

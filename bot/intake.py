@@ -81,6 +81,8 @@ class Intake:
         self._listeners: list[Callable[[list[ButtonAnswer]], None]] = []
         # How often the database failed on an update, while it was the first to be tried.
         self._away: dict[int, int] = {}
+        # Updates that failed here and will be tried again.
+        self._failed: set[int] = set()
 
     def after_commit(self, listener: Callable[[list[ButtonAnswer]], None]) -> None:
         """Call somebody after each commit, in the event loop, with the button answers to send."""
@@ -166,12 +168,17 @@ class Intake:
                     language_code=user.language_code,
                     policy=self._house.policy,
                 )
-                if update.message is not None and turn.person.unreachable_since is not None:
+                since = turn.person.unreachable_since
+                if since is not None and update.message is not None:
                     people.reachable(session, person_id=user.id)
+                    timers.catch_up(turn, turn.person, since)
             with taking_turn(turn):
                 drive(application.process_update(update))
             if turn.failure is not None:
                 raise turn.failure
+            if raw["update_id"] in self._failed:
+                updates.forget_failure(session, update_id=raw["update_id"])
+                self._failed.discard(raw["update_id"])
         return Outcome.APPLIED, turn.button_answers
 
     def _after_failure(self, raw: dict[str, Any], error: Exception) -> Outcome:
@@ -180,7 +187,9 @@ class Intake:
         text = "\n".join([*frames, type(error).__name__])
         with self._database.transaction() as session:
             failure = updates.failed(session, update_id=raw["update_id"], error=text, payload=raw)
+            self._failed.add(raw["update_id"])
             if failure.set_aside:
+                self._failed.discard(raw["update_id"])
                 self._away.pop(raw["update_id"], None)
                 self._tell_of_failure(session, raw)
         log.error(

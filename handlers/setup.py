@@ -6,12 +6,13 @@ my_chat_member, chat_member, members joining or leaving, a group's upgrade â”€â”
 """
 
 from html import escape
+from typing import Any
 
 from telegram import ChatMember, Update
 from telegram.ext import ChatMemberHandler, CommandHandler, MessageHandler, filters
 
-from handlers import cards
-from handlers.context import Context, Turn
+from handlers import cards, timers
+from handlers.context import Context, Turn, current_turn
 from handlers.views import View
 from models import Chat
 from models.errands import ErrandKind
@@ -86,7 +87,10 @@ async def bot_moved(update: Update, context: Context) -> None:
         if new.status in (ChatMember.BANNED, ChatMember.LEFT):
             people.unreachable(turn.session, person_id=change.chat.id)
         else:
+            since = turn.me.unreachable_since
             people.reachable(turn.session, person_id=change.chat.id)
+            if since is not None:
+                timers.catch_up(turn, turn.me, since)
         return
     before = chats.find(turn.session, chat_id=change.chat.id)
     was_in = before is not None and before.bot_status not in (None, *chats.GONE)
@@ -169,6 +173,15 @@ async def group_language(update: Update, context: Context) -> None:
     turn.say(row.id, View(turn.words_of(wanted).tr("We speak English now.")))
 
 
+class SetupCodeHandler(MessageHandler[Context, None]):
+    """Takes what looks like the one-time code, while one is open; else it is a note like others."""
+
+    def check_update(self, update: object) -> bool | dict[str, list[Any]] | None:
+        """Ask PTB's filters first: they cost nothing, the database does."""
+        fits = super().check_update(update)
+        return fits if fits and people.setup_code_open(current_turn().session) else None
+
+
 GROUP = filters.UpdateType.MESSAGE & filters.ChatType.GROUPS
 HANDLERS = (
     ChatMemberHandler(bot_moved, ChatMemberHandler.MY_CHAT_MEMBER),
@@ -179,7 +192,7 @@ HANDLERS = (
     ),
     CommandHandler("here", here, filters=GROUP),
     CommandHandler("language", group_language, filters=GROUP),
-    MessageHandler(
+    SetupCodeHandler(
         filters.UpdateType.MESSAGE & filters.ChatType.PRIVATE & filters.Regex(CODE), claim
     ),
 )

@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
+from bot import schedule
 from bot.intake import Outcome
+from handlers import cards, questions, timers
 from handlers import report as report_handlers
+from handlers.context import Turn
+from handlers.views import View
 from models import (
     ChatPause,
     Draft,
@@ -21,9 +26,9 @@ from models import (
     Role,
     clock,
 )
-from services import drafts
-from tests.conversations.people import CHEN, DESK, LIN, RIDER
-from tests.conversations.scene import HERE, Scene, buttons_of
+from services import decisions, drafts, people, reports
+from tests.conversations.people import CHEN, DESK, LIN, RIDER, RIDER_ZH
+from tests.conversations.scene import HERE, Scene, buttons_of, text_of
 from tests.pictures import jpeg
 
 
@@ -93,6 +98,8 @@ class TestComingIn:
         await scene.settle()
         assert Outcome.SET_ASIDE not in scene.outcomes
         assert "What kind?" in scene.said(RIDER)
+        # What the rider had sent is kept for nobody once it went in.
+        assert scene.rows(FailedUpdate) == []
 
     async def test_a_handler_that_waits_is_found_out(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
@@ -291,6 +298,124 @@ class TestGoingOut:
         await scene.sweep()
         assert len(scene.from_bot(DESK)) == 1
         assert len(scene.rows(ReportPhoto)) == 1
+
+
+class TestTimers:
+    async def test_one_draft_that_breaks_stops_neither_reminders_nor_the_rest(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for rider in (RIDER, RIDER_ZH):
+            scene.world.send_photos(rider, rider, [jpeg(rider)])
+        scene.world.send_photos(CHEN, CHEN, [jpeg(3)])
+        await scene.settle()
+        with scene.database.transaction() as session:
+            draft = drafts.current(session, person_id=CHEN)
+            assert draft is not None
+            draft.expires_at = clock.now()
+        clock.advance(timedelta(minutes=31))
+        right = questions.question
+        broken_for: list[int] = []
+
+        def breaks_once(turn: Turn, draft: Draft, *args: Any, **kwargs: Any) -> View:
+            if not broken_for:
+                broken_for.append(draft.person_id)
+                raise RuntimeError("one bad draft")
+            return right(turn, draft, *args, **kwargs)
+
+        monkeypatch.setattr(questions, "question", breaks_once)
+        await scene.sweep()
+        [unlucky] = broken_for
+        lucky = ({RIDER, RIDER_ZH} - {unlucky}).pop()
+        assert len(scene.from_bot(lucky)) == 2
+        assert len(scene.from_bot(unlucky)) == 1
+        assert {draft.person_id for draft in scene.rows(Draft)} == {RIDER, RIDER_ZH}
+        # Its one reminder was used up: it does not break every sweep from now on.
+        assert all(draft.reminded_at is not None for draft in scene.rows(Draft))
+
+    async def test_one_card_that_breaks_holds_no_other_up(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        right = cards.deal
+        with monkeypatch.context() as nobody_deals:
+            nobody_deals.setattr(cards, "deal", lambda turn, report: False)
+            await reported(scene)
+            scene.world.send_photos(RIDER_ZH, RIDER_ZH, [jpeg(2)])
+            scene.world.send_location(RIDER_ZH, RIDER_ZH, *HERE, accuracy=12)
+            await scene.settle()
+            await scene.press(RIDER_ZH, RIDER_ZH, "坑洼")
+        assert scene.from_bot(DESK) == []
+
+        def all_but_the_first(turn: Turn, report: Report) -> bool:
+            if report.id == 1:
+                raise RuntimeError("one bad report")
+            return right(turn, report)
+
+        monkeypatch.setattr(cards, "deal", all_but_the_first)
+        clock.advance(timedelta(minutes=3))
+        await scene.sweep()
+        [card] = scene.from_bot(DESK)
+        assert "#2" in text_of(card)
+
+    async def test_a_database_that_is_away_leaves_the_job_to_the_next_run(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*args: Any, **kwargs: Any) -> None:
+            raise OperationalError("SELECT 1", {}, OSError("away"))
+
+        scene.world.send_photos(RIDER, RIDER, [jpeg(1)])
+        await scene.settle()
+        clock.advance(timedelta(minutes=31))
+        timetable = schedule.scheduler(scene.intake, scene.house.policy.zone)
+        with monkeypatch.context() as no_database:
+            no_database.setattr(questions, "question", away)
+            for job in timetable.get_jobs():
+                await job.func()
+        assert scene.rows(Draft)[0].reminded_at is None
+        await scene.sweep()
+        assert "not finished" in scene.said(RIDER)
+
+
+class TestComingBack:
+    async def test_who_blocked_the_bot_hears_what_was_decided_meanwhile(self, scene: Scene) -> None:
+        await reported(scene)
+        scene.world.faults.add(
+            chat_id=RIDER, error=403, description="Forbidden: bot was blocked by the user"
+        )
+        await scene.press(LIN, DESK, "★★★")
+        assert "approved" not in scene.said(RIDER)
+        [person] = [row for row in scene.rows(Person) if row.id == RIDER]
+        since = person.unreachable_since
+        assert since is not None
+        clock.advance(timedelta(days=3))
+
+        def back(turn: Turn) -> None:
+            people.reachable(turn.session, person_id=RIDER)
+            timers.catch_up(turn, person, since)
+
+        await scene.intake.say(back)
+        await scene.settle()
+        assert "approved" in scene.said(RIDER)
+
+    async def test_who_joined_hears_it_too_and_others_nothing(self, scene: Scene) -> None:
+        await reported(scene)
+        with scene.database.transaction() as session:
+            for person_id in (RIDER_ZH, CHEN):
+                people.meet(
+                    session, person_id=person_id, language_code="en", policy=scene.house.policy
+                )
+            report = reports.get(session, report_id=1)
+            joiner = people.find(session, person_id=RIDER_ZH)
+            assert report is not None
+            assert joiner is not None
+            reports.join(session, report=report, person=joiner)
+        await scene.press(LIN, DESK, "★★★")
+        with scene.database.transaction() as session:
+            ask = lambda who, at: [  # noqa: E731
+                row.id for row in decisions.missed(session, person_id=who, since=at)
+            ]
+            assert ask(RIDER_ZH, clock.now()) == ask(RIDER, clock.now()) == [1]
+            assert ask(CHEN, clock.now()) == []
+            assert ask(RIDER, clock.now() + timedelta(days=2)) == []
 
 
 class TestRestart:
