@@ -1,0 +1,264 @@
+"""What is found out after the commit: taken in once, given up in the end, forgotten in time."""
+
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from bot import errands as runner_module
+from bot.errands import AT_ONCE, Errands
+from handlers import answers, timers
+from models import Draft, Errand, Photo, clock
+from services import errands, photos, pictures
+from tests.conversations.people import LIN, RIDER, RIDER_ZH
+from tests.conversations.scene import HERE, Scene
+from tests.pictures import jpeg
+
+MORE = timedelta(days=8)
+
+
+def runner(scene: Scene) -> Errands:
+    return Errands(
+        database=scene.database,
+        intake=scene.intake,
+        api=scene.api,
+        store=scene.store,
+        house=scene.house,
+        geocoder=None,
+    )
+
+
+async def become_admin(scene: Scene) -> None:
+    assert scene.code is not None
+    scene.world.say(LIN, LIN, scene.code.text)
+    await scene.settle()
+
+
+async def wait_through_all_tries(scene: Scene) -> None:
+    for wait in errands.WAITS:
+        await scene.settle()
+        clock.advance(timedelta(seconds=wait))
+    await scene.settle()
+
+
+def files(scene: Scene) -> list[str]:
+    return sorted(file.name for file in scene.store.root.rglob("*") if file.is_file())
+
+
+class TestGivingUp:
+    @pytest.fixture
+    def broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def examine(data: bytes) -> None:
+            raise RuntimeError(data)
+
+        monkeypatch.setattr(pictures, "examine", examine)
+
+    @pytest.mark.usefixtures("broken")
+    async def test_what_breaks_every_time_is_given_up_and_told(self, scene: Scene) -> None:
+        await become_admin(scene)
+        scene.world.send_document(RIDER, RIDER, jpeg(3), "a.jpg", "image/jpeg")
+        await wait_through_all_tries(scene)
+        assert scene.rows(Errand) == []
+        assert "could not be fetched" in scene.said(RIDER)
+        assert "🚨" in scene.said(LIN)
+        [photo] = scene.rows(Photo)
+        assert photo.state == "refused"
+
+    @pytest.mark.usefixtures("broken")
+    async def test_a_picture_telegram_can_show_is_given_up_without_a_word_to_the_rider(
+        self, scene: Scene
+    ) -> None:
+        scene.world.send_photos(RIDER, RIDER, [jpeg(3)])
+        await wait_through_all_tries(scene)
+        assert scene.rows(Errand) == []
+        assert len(scene.from_bot(RIDER)) == 1
+
+    @pytest.mark.usefixtures("broken")
+    async def test_where_even_giving_up_breaks_the_errand_goes(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(*args: Any, **kwargs: Any) -> None:
+            raise RuntimeError("this as well")
+
+        monkeypatch.setattr(answers, "picture_refused", refused)
+        await become_admin(scene)
+        scene.world.send_document(RIDER, RIDER, jpeg(3), "a.jpg", "image/jpeg")
+        await wait_through_all_tries(scene)
+        assert scene.rows(Errand) == []
+        assert "🚨" in scene.said(LIN)
+
+    async def test_an_answer_the_database_refuses_is_tried_again_and_given_up(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def found(*args: Any, **kwargs: Any) -> None:
+            raise IntegrityError("INSERT", {}, ValueError("a bug"))
+
+        monkeypatch.setattr(answers, "picture_found", found)
+        scene.world.send_document(RIDER, RIDER, jpeg(3), "a.jpg", "image/jpeg")
+        await wait_through_all_tries(scene)
+        assert scene.rows(Errand) == []
+
+    async def test_a_database_that_is_away_is_no_reason_to_give_up(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*args: Any, **kwargs: Any) -> None:
+            raise OperationalError("INSERT", {}, OSError("away"))
+
+        with monkeypatch.context() as no_database:
+            no_database.setattr(answers, "picture_found", away)
+            scene.world.send_document(RIDER, RIDER, jpeg(3), "a.jpg", "image/jpeg")
+            for _ in range(len(errands.WAITS) + 3):
+                await scene.settle()
+                clock.advance(errands.LEASE)
+        await scene.settle()
+        assert scene.rows(Errand) == []
+        [photo] = scene.rows(Photo)
+        assert photo.state == "stored"
+
+
+class TestTheLoop:
+    async def test_without_room_it_waits_for_news_whatever_is_due(self, scene: Scene) -> None:
+        scene.world.send_photos(RIDER, RIDER, [jpeg(1)])
+        for update in scene.pending():
+            await scene.intake.apply(update)
+        asking = runner(scene)
+        asking._running = AT_ONCE
+        assert scene.database.run_here(asking._take) == ([], None)
+        asking._running = AT_ONCE - 1
+        taken, _ = scene.database.run_here(asking._take)
+        assert len(taken) == 1
+
+    async def test_what_a_killed_process_left_half_written_goes_at_the_start(
+        self, scene: Scene
+    ) -> None:
+        shelf = scene.store.root / "originals" / "ab"
+        shelf.mkdir(parents=True)
+        (shelf / "half.part").write_bytes(b"half")
+        asking = runner(scene)
+        asking.stop()
+        await asking.run()
+        assert files(scene) == []
+
+
+class TestTakingIn:
+    @pytest.mark.parametrize("good", [True, False])
+    async def test_the_rider_is_locked_before_anything_of_theirs_is_read(
+        self, scene: Scene, good: bool
+    ) -> None:
+        said: list[str] = []
+        data = jpeg(3) if good else b"no picture"
+        scene.world.send_document(RIDER, RIDER, data, "a.jpg", "image/jpeg")
+        for update in scene.pending():
+            await scene.intake.apply(update)
+            scene.call("getUpdates", offset=update["update_id"] + 1, limit=1, timeout=0)
+
+        def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
+            said.append(statement)
+
+        event.listen(scene.database.engine, "before_cursor_execute", note)
+        await scene.run_errands()
+        event.remove(scene.database.engine, "before_cursor_execute", note)
+        lock = next(i for i, statement in enumerate(said) if "FROM person" in statement)
+        assert scene.database.is_sqlite or "FOR UPDATE" in said[lock]
+        assert lock < next(i for i, statement in enumerate(said) if "draft" in statement)
+
+    @pytest.mark.parametrize(
+        ("written", "taken_at"),
+        [
+            ("2026:11:24 08:05:00", datetime(2026, 11, 24, 0, 5, tzinfo=UTC)),
+            # A clock nobody set, before the beginning of time in UTC.
+            ("0001:01:01 00:00:00", None),
+        ],
+    )
+    async def test_a_camera_without_a_zone_is_where_we_are(
+        self, scene: Scene, written: str, taken_at: datetime | None
+    ) -> None:
+        image = Image.open(BytesIO(jpeg(5)))
+        exif = Image.Exif()
+        exif[0x8769] = {0x9003: written}
+        buffer = BytesIO()
+        image.save(buffer, "JPEG", exif=exif)
+        scene.world.send_document(RIDER, RIDER, buffer.getvalue(), "a.jpg", "image/jpeg")
+        await scene.settle()
+        [photo] = scene.rows(Photo)
+        assert photo.state == "stored"
+        assert photo.taken_at == taken_at
+
+
+class TestForgetting:
+    async def sent_and_cancelled(self, scene: Scene, data: bytes) -> None:
+        scene.world.send_photos(RIDER, RIDER, [data])
+        await scene.settle()
+        scene.world.say(RIDER, RIDER, "/cancel")
+        await scene.settle()
+        assert scene.rows(Draft) == []
+
+    async def tidy(self, scene: Scene) -> None:
+        await scene.intake.say(timers.tidy)
+        await scene.settle()
+
+    async def test_a_picture_of_no_report_goes_after_a_week(self, scene: Scene) -> None:
+        await self.sent_and_cancelled(scene, jpeg(1))
+        await self.tidy(scene)
+        assert len(files(scene)) == 2
+        clock.advance(MORE)
+        await self.tidy(scene)
+        assert scene.rows(Photo) == []
+        assert files(scene) == []
+        assert scene.rows(Errand) == []
+
+    async def test_pictures_of_drafts_and_reports_stay(self, scene: Scene) -> None:
+        for rider, seed in ((RIDER, 1), (RIDER_ZH, 2)):
+            scene.world.send_photos(rider, rider, [jpeg(seed)])
+        scene.world.send_location(RIDER, RIDER, *HERE, accuracy=12)
+        await scene.settle()
+        await scene.press(RIDER, RIDER, "guardrail")
+        clock.advance(MORE)
+        await self.tidy(scene)
+        assert len(scene.rows(Photo)) == 2
+        assert len(files(scene)) == 4
+
+    async def test_a_file_another_picture_needs_stays(self, scene: Scene) -> None:
+        data = jpeg(1)
+        await self.sent_and_cancelled(scene, data)
+        clock.advance(MORE)
+        scene.world.send_photos(RIDER_ZH, RIDER_ZH, [data])
+        await scene.settle()
+        await self.tidy(scene)
+        [photo] = scene.rows(Photo)
+        assert photo.owner_id == RIDER_ZH
+        assert photo.sha256 is not None
+        assert scene.store.preview(photo.sha256)
+        assert len(files(scene)) == 2
+
+    async def test_a_process_killed_in_between_leaves_the_file_to_the_next(
+        self, scene: Scene
+    ) -> None:
+        await self.sent_and_cancelled(scene, jpeg(1))
+        clock.advance(MORE)
+        await scene.intake.say(timers.tidy)
+        scene.database.run_here(lambda session: errands.take(session, limit=20))
+        assert len(files(scene)) == 2
+        again = Scene(
+            world=scene.world,
+            database=scene.database,
+            settings=scene.settings,
+            districts=scene.house.districts,
+        )
+        await again.settle()
+        assert files(scene) == []
+
+    async def test_no_more_at_once_than_asked_for(self, scene: Scene) -> None:
+        for seed in range(3):
+            await self.sent_and_cancelled(scene, jpeg(seed))
+        clock.advance(MORE)
+        forget = lambda session: photos.forget_unused(session, limit=2)  # noqa: E731
+        assert [scene.database.run_here(forget) for _ in range(3)] == [2, 1, 0]
+
+
+def test_every_kind_of_bad_picture_has_its_words() -> None:
+    assert set(runner_module._REFUSALS) == set(pictures.BadPicture.__subclasses__())
