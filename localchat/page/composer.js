@@ -30,6 +30,7 @@ export class Composer {
   #reply = null;
   #editing = null;
   #tray = [];
+  #shownKeyboard = "";
   #standing = null;
   #keyboardOpen = true;
   #sending = false;
@@ -228,13 +229,14 @@ export class Composer {
     const forced = this.#standing?.markup.force_reply && this.#reply === this.#standing.message;
     this.#standing = standing;
     if (changed) {
-      this.#keyboardOpen = !(standing?.markup.one_time_keyboard && this.#used(standing.message));
+      const oneTime = standing?.markup.one_time_keyboard;
+      const done = oneTime && (this.#used(standing.message) || this.#answered(standing.message));
+      this.#keyboardOpen = !done;
       if (forced) this.#reply = null;
       if (standing?.markup.force_reply && !this.#answered(standing.message))
         this.#reply = standing.message;
       this.#showBar();
     }
-    this.input.placeholder = standing?.markup.input_field_placeholder ?? t("message");
     this.#showKeyboard();
   }
 
@@ -257,9 +259,16 @@ export class Composer {
     const rows = Boolean(markup?.keyboard);
     this.keyboardButton.hidden = !rows;
     this.keyboardBox.hidden = !rows || !this.#keyboardOpen || this.line.hidden;
-    this.keyboardBox.replaceChildren(
-      ...(rows ? [replyKeyboard(markup, (button) => this.#pressReply(button))] : []),
-    );
+    // Built anew only when it changed: a finger may be on one of its buttons at this moment.
+    const shown = rows ? JSON.stringify(markup.keyboard) : "";
+    if (shown !== this.#shownKeyboard) {
+      this.#shownKeyboard = shown;
+      this.keyboardBox.replaceChildren(
+        ...(rows ? [replyKeyboard(markup, (button) => this.#pressReply(button))] : []),
+      );
+    }
+    const asks = !rows || this.#keyboardOpen;
+    this.input.placeholder = (asks && markup?.input_field_placeholder) || t("message");
     const label = t(this.#keyboardOpen ? "keyboardHide" : "keyboardShow");
     this.keyboardButton.setAttribute("aria-label", label);
     this.keyboardButton.title = label;
