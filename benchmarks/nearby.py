@@ -200,7 +200,6 @@ _COLUMNS = (
     "id",
     "reporter_id",
     "state",
-    "revision",
     "category",
     "category_name_zh",
     "category_name_en",
@@ -215,6 +214,8 @@ _COLUMNS = (
     "place_name_zh",
     "place_name_en",
     "note",
+    "note_parts",
+    "surplus_told",
     "created_at",
 )
 # Open ones are what the question is about; most of two years' reports are long closed.
@@ -231,9 +232,9 @@ def _reports(
         # Ids and moments rise together, as they do when reports come in.
         at = now - YEARS * (1 - number / COUNT)
         yield (
-            number, 1, str(dice.choice(_STATES)), 1, dice.choice(CATEGORIES), "类别", "category",
+            number, 1, str(dice.choice(_STATES)), dice.choice(CATEGORIES), "类别", "category",
             "🚧", no, 48, latitude, longitude, "pin", places.cell_of(latitude, longitude),
-            "shanyao", "", "", "", moment(at),
+            "shanyao", "", "", "", "[]", no, moment(at),
         )  # fmt: skip
 
 

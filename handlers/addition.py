@@ -4,8 +4,13 @@
     [Add photo] ──▶ PHOTO ──photo──▶ PHOTO … [Done] ──▶ (done)
     [Withdraw]  ──▶ (withdrawn)
 
-A location or /cancel leaves the conversation: whoever sends one means something else.
+Whatever else a rider sends ends it and goes on to where it belongs: a location begins a report, and
+so does a photo where words are awaited, or where one is awaited no more.
 """
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from html import escape
 
 from telegram import Message, Update
 from telegram.ext import (
@@ -16,18 +21,21 @@ from telegram.ext import (
     filters,
 )
 
-from handlers import callbacks, cards
+from handlers import callbacks, cards, errors, supplements, views
+from handlers import report as report_steps
 from handlers.callbacks import RECEIPT
 from handlers.context import Context, Turn
 from handlers.conversation import ADDITION, StoredConversation
 from handlers.views import Button, View
-from models import Report
-from services import conversations, photos, reports
-from services.refusals import AlreadyDecided, NotForYou
+from models import Report, clock
+from services import albums, conversations, drafts, photos, reports
+from services.refusals import AlreadyDecided, NotForYou, SamePhoto, TooManyPhotos
 
 END = ConversationHandler.END
 NOTE, PHOTO = "note", "photo"
 NEW = filters.UpdateType.MESSAGE
+# A photo this long after the last word about it is more likely of something else.
+PATIENCE = timedelta(minutes=15)
 
 
 async def ask_note(update: Update, context: Context) -> str:
@@ -61,59 +69,65 @@ async def withdraw(update: Update, context: Context) -> int:
     return END
 
 
-async def take_note(update: Update, context: Context) -> int:
+async def take_note(update: Update, context: Context) -> str | int:
     """Add the words to the report."""
     turn, message = context.turn, _message(update)
+    if _is_old(turn) and _has_draft(turn):
+        return await _hand_on(update, context, report_steps.take_words)
     report = _subject(turn)
-    reports.add_note(
-        turn.session,
-        report=report,
-        text=message.text or "",
-        message_id=message.message_id,
-        policy=turn.policy,
+    cut = supplements.add_words(
+        turn, report, text=message.text or "", message_id=message.message_id
     )
-    turn.tell(View(turn.words.tr("Note added to #{number}.", number=report.id)))
-    cards.refresh_review_cards(turn, report)
+    added = turn.words.tr("Note added to #{number}.", number=report.id)
+    turn.tell(View(views.sentences(added, cut, words=turn.words)))
     return END
 
 
-async def take_voice(update: Update, context: Context) -> int:
+async def take_voice(update: Update, context: Context) -> str | int:
     """Hand a spoken note on to the reviewers."""
     turn, message = context.turn, _message(update)
+    if _is_old(turn) and _has_draft(turn):
+        return await _hand_on(update, context, report_steps.take_voice)
     assert message.voice is not None
     report = _subject(turn)
-    reports.add_voice(turn.session, report=report, file_id=message.voice.file_id)
+    supplements.add_voice(turn, report, file_id=message.voice.file_id)
     turn.tell(View(turn.words.tr("Note added to #{number}.", number=report.id)))
-    cards.tell_reviewers_voice(turn, report)
     return END
 
 
-async def take_photo(update: Update, context: Context) -> str:
-    """Add a photo to the report."""
+async def take_photo(update: Update, context: Context) -> str | int:
+    """Add a photo to the report; if it is too late for that, it begins another."""
     turn, message = context.turn, _message(update)
-    report = _subject(turn)
-    document = message.document
-    if document is not None and (document.file_size or 0) > photos.MAX_BYTES:
-        turn.tell(
-            View(turn.words.tr("That file is too large (20 MB at most). A normal photo works."))
-        )
+    words, document = turn.words, message.document
+    step = report_steps.take_photo if document is None else report_steps.take_file
+    if _is_old(turn):
+        return await _hand_on(update, context, step)
+    try:
+        report = _subject(turn)
+    except (NotForYou, AlreadyDecided) as refusal:
+        turn.tell(View(escape(errors.sentence(refusal, words=words))))
+        return await _hand_on(update, context, step)
+    if document is not None and not report_steps.may_be_picture(document):
+        turn.tell(View(words.tr("That file is no photo. Only photos, please.")))
         return PHOTO
-    source = document or message.photo[-1]
-    sent = photos.Sent(
-        file_id=source.file_id,
-        file_unique_id=source.file_unique_id,
-        as_file=document is not None,
-        forwarded=message.forward_origin is not None,
-        sent_at=message.date,
-    )
-    photo = reports.add_photo(turn.session, report=report, sent=sent, policy=turn.policy)
-    words = turn.words
-    done = Button(words.tr("Done"), callbacks.pack(RECEIPT, "done", report.id))
-    turn.tell(
-        View(words.tr("Photo added to #{number}. Another one?", number=report.id), rows=((done,),))
-    )
-    if not photo.as_file:
-        cards.tell_reviewers_photo(turn, report, photo)
+    if document is not None and (document.file_size or 0) > photos.MAX_BYTES:
+        turn.tell(View(words.tr("That file is too large (20 MB at most). A normal photo works.")))
+        return PHOTO
+    said, refused = words.tr("Photo added to #{number}. Another one?", number=report.id), None
+    try:
+        supplements.add_photo(turn, report, report_steps.sent_in(message))
+    except (SamePhoto, TooManyPhotos) as refusal:
+        said, refused = errors.sentence(refusal, words=words), refusal
+    if not albums.needs_answer(report, album=message.media_group_id, refusal=refused):
+        said = ""
+    if message.caption:
+        cut = supplements.add_words(
+            turn, report, text=message.caption, message_id=message.message_id
+        )
+        said = views.sentences(said, cut, words=words)
+    if said:
+        done = Button(words.tr("Done"), callbacks.pack(RECEIPT, "done", report.id))
+        turn.tell(View(escape(said), rows=((done,),)))
     return PHOTO
 
 
@@ -148,6 +162,25 @@ def _about(turn: Turn, report: Report, state: str) -> None:
     conversations.set_subject(turn.session, name=ADDITION, key=key, subject_id=report.id)
 
 
+def _is_old(turn: Turn) -> bool:
+    moved_at = conversations.moved_at(turn.session, name=ADDITION, key=(turn.me.id, turn.me.id))
+    return moved_at is None or clock.now() - moved_at > PATIENCE
+
+
+def _has_draft(turn: Turn) -> bool:
+    return drafts.current(turn.session, person_id=turn.me.id) is not None
+
+
+async def _hand_on(
+    update: Update,
+    context: Context,
+    step: Callable[[Update, Context], Awaitable[report_steps.State]],
+) -> int:
+    """What came belongs to a report of its own: the addition ends, that report goes on."""
+    report_steps.stand_at(context.turn, await step(update, context))
+    return END
+
+
 def _subject(turn: Turn) -> Report:
     number = conversations.subject(turn.session, name=ADDITION, key=(turn.me.id, turn.me.id))
     try:
@@ -178,7 +211,9 @@ def addition_conversation() -> StoredConversation:
             ],
             PHOTO: [
                 *buttons,
-                MessageHandler(NEW & (filters.PHOTO | filters.Document.IMAGE), take_photo),
+                MessageHandler(
+                    NEW & (filters.PHOTO | (filters.Document.ALL & ~filters.ANIMATION)), take_photo
+                ),
             ],
         },
         fallbacks=[CommandHandler("cancel", leave, filters=NEW)],

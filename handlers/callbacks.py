@@ -43,7 +43,7 @@ def pack(area: str, verb: str, subject: int = 0, argument: str = "") -> str:
     Raises:
         ValueError: it would not be readable, or is longer than Telegram takes.
     """
-    data = f"{area}:{verb}:{_base36(subject)}" + (f":{argument}" if argument else "")
+    data = f"{area}:{verb}:{base36(subject)}" + (f":{argument}" if argument else "")
     if len(data.encode()) > LIMIT or parse(data) is None:
         raise ValueError(f"not a button's code: {data!r}")
     return data
@@ -77,7 +77,12 @@ def pattern(area: str, *verbs: str) -> str:
     return rf"^{area}:({'|'.join(verbs)}):" if verbs else rf"^{area}:"
 
 
-def _base36(number: int) -> str:
+def base36(number: int) -> str:
+    """A number as buttons carry it.
+
+    Raises:
+        ValueError: it is negative.
+    """
     if number < 0:
         raise ValueError("a button's subject is never negative")
     digits = ""

@@ -96,6 +96,12 @@ def tell_reviewers_photo(turn: Turn, report: Report, photo: Photo) -> None:
         turn.say(card.chat_id, views.View(text, photo_id=photo.id))
 
 
+def tell_reviewers_note(turn: Turn, report: Report, words: str) -> None:
+    """Show the reviewers words that came after the card and that it has no room for."""
+    for card in cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW):
+        turn.say(card.chat_id, views.View(f"💬 #{report.id}\n{escape(words)}"))
+
+
 def tell_reviewers_voice(turn: Turn, report: Report) -> None:
     """Let the reviewers hear a spoken note that came after the card."""
     for card in cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW):

@@ -46,7 +46,7 @@ def question(turn: Turn, draft: Draft, step: Step, lead: str = "") -> View:
             text = views.sentences(lead, text, words=words)
             return View(text, rows=_likely_rows(turn, draft, words))
         case Step.NEARBY:
-            return _nearby_question(turn, draft, words)
+            return _nearby_question(turn, draft, words, lead)
         case Step.READY:
             again = Button(words.tr("Report it"), pack(DRAFT, "send", draft.id), style="primary")
             text = words.tr("Everything is there. Report it now?")
@@ -84,12 +84,13 @@ def _likely_rows(turn: Turn, draft: Draft, words: Words) -> views.Rows:
     return (buttons, (more,))
 
 
-def _nearby_question(turn: Turn, draft: Draft, words: Words) -> View:
+def _nearby_question(turn: Turn, draft: Draft, words: Words, lead: str) -> View:
     near = reports.same_nearby(turn.session, draft=draft, policy=turn.policy)
     assert near is not None
     report = reports.get(turn.session, report_id=near.report_id)
     assert report is not None
     picture = photos.first_of_report(turn.session, report_id=report.id)
+    pack = callbacks.pack
     text = words.tr(
         "{distance} away, {age}: #{number} · {category}. Is yours the same one?",
         distance=words.distance(near.distance_m),
@@ -97,12 +98,12 @@ def _nearby_question(turn: Turn, draft: Draft, words: Words) -> View:
         number=report.id,
         category=views.category_label(report, words),
     )
-    pack = callbacks.pack
+    same = pack(DRAFT, "same", draft.id, callbacks.base36(report.id))
     return View(
-        text,
+        views.sentences(lead, text, words=words),
         rows=(
             (
-                Button(words.tr("Same one"), pack(DRAFT, "same", draft.id), style="primary"),
+                Button(words.tr("Same one"), same, style="primary"),
                 Button(words.tr("Different"), pack(DRAFT, "diff", draft.id)),
             ),
         ),

@@ -14,7 +14,10 @@ given is in the draft and is never asked for again; the state only says what was
 /cancel throws the draft away.
 """
 
+from collections.abc import Callable, Coroutine
+from functools import wraps
 from html import escape
+from typing import Any
 
 from telegram import Document, Message, Update
 from telegram.ext import (
@@ -25,17 +28,24 @@ from telegram.ext import (
     filters,
 )
 
-from handlers import callbacks, cards, errors, questions, views
-from handlers.callbacks import DRAFT
+from handlers import callbacks, cards, errors, questions, supplements, views
+from handlers.callbacks import DRAFT, Press
 from handlers.context import Context, Turn
-from handlers.conversation import REPORT, StoredConversation
+from handlers.conversation import ADDITION, REPORT, StoredConversation
 from handlers.views import Button, View
 from models import Draft, Report
 from models.errands import ErrandKind
 from models.reports import PlaceSource
-from services import drafts, errands, photos, reports
+from services import albums, conversations, drafts, errands, notes, photos, reports
 from services.drafts import Step
-from services.refusals import OutOfDate, OutsideDistricts, Refusal, SamePhoto, TooManyToday
+from services.refusals import (
+    AlreadyDecided,
+    OutOfDate,
+    OutsideDistricts,
+    Refusal,
+    TooManyToday,
+    UnknownCode,
+)
 
 END = ConversationHandler.END
 State = str | int
@@ -51,15 +61,13 @@ PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".jfif")
 async def begin(update: Update, context: Context) -> State:
     """Start a report by command, or say again what the one begun still needs."""
     turn = context.turn
-    draft = drafts.start(turn.session, person=turn.me, policy=turn.policy)
-    return ask(turn, draft)
+    return ask(turn, _start(turn))
 
 
 async def take_photo(update: Update, context: Context) -> State:
     """Put a photo into the draft; the parts of an album get one answer."""
     turn, message = context.turn, _message(update)
-    size = message.photo[-1]
-    return _take_picture(turn, message, _sent(message, size.file_id, size.file_unique_id, False))
+    return _take_picture(turn, message)
 
 
 async def take_file(update: Update, context: Context) -> State:
@@ -68,56 +76,62 @@ async def take_file(update: Update, context: Context) -> State:
     document = message.document
     assert document is not None
     words = turn.words
-    if not _may_be_picture(document):
+    if not may_be_picture(document):
         return _keep_asking(turn, words.tr("That file is no photo. Only photos, please."))
     if (document.file_size or 0) > photos.MAX_BYTES:
         return _keep_asking(
             turn, words.tr("That file is too large (20 MB at most). A normal photo works.")
         )
-    sent = _sent(message, document.file_id, document.file_unique_id, True)
-    return _take_picture(turn, message, sent)
+    return _take_picture(turn, message)
 
 
-def _take_picture(turn: Turn, message: Message, sent: photos.Sent) -> State:
-    words, album = turn.words, message.media_group_id
+def _take_picture(turn: Turn, message: Message) -> State:
+    words, album, sent = turn.words, message.media_group_id, sent_in(message)
     draft = drafts.current(turn.session, person_id=turn.me.id)
-    if draft is None and album is not None:
+    if album is not None and (draft is None or draft.media_group_id != album):
         report = reports.album_of(turn.session, person_id=turn.me.id, media_group_id=album)
         if report is not None:
-            return _late_part(turn, report, sent)
-    draft = drafts.start(turn.session, person=turn.me, policy=turn.policy)
-    answered = album is not None and draft.media_group_id == album
-    if album is not None:
-        draft.media_group_id = album
-    lead = words.tr("Got the photo.")
+            _late_part(turn, report, message, sent)
+            return END if draft is None else _same_state(turn, draft)
+    draft = _start(turn)
+    refusal: Refusal | None = None
     try:
         drafts.add_photo(turn.session, draft=draft, sent=sent, policy=turn.policy)
         count = drafts.photo_count(turn.session, draft=draft)
-        if count > 1:
-            lead = words.trn("{count} photo saved.", "{count} photos saved.", count)
-    except Refusal as refusal:
-        # The album's other parts are still to come: what does not fit is told once, for all.
-        if answered and isinstance(refusal, SamePhoto):
-            return _same_state(turn, draft)
-        lead = errors.sentence(refusal, words=words)
-        answered = False
-    if message.caption:
-        drafts.add_note(
-            draft, text=message.caption, message_id=message.message_id, policy=turn.policy
+        lead = (
+            words.trn("{count} photo saved.", "{count} photos saved.", count)
+            if count > 1
+            else words.tr("Got the photo.")
         )
-    if answered:
-        return _same_state(turn, draft)
-    return ask(turn, draft, lead=lead)
+    except Refusal as why:
+        refusal, lead = why, errors.sentence(why, words=words)
+    # An album's other parts are still to come: what there is to say is said once, for all.
+    answer = albums.needs_answer(draft, album=album, refusal=refusal)
+    if message.caption and not drafts.add_note(
+        draft, text=message.caption, message_id=message.message_id, policy=turn.policy
+    ):
+        lead = views.sentences(lead if answer else "", supplements.cut(turn), words=words)
+        answer = True
+    return ask(turn, draft, lead=lead) if answer else _same_state(turn, draft)
 
 
-def _late_part(turn: Turn, report: Report, sent: photos.Sent) -> State:
+def _late_part(turn: Turn, report: Report, message: Message, sent: photos.Sent) -> None:
+    # The album's first part has made the report; the reviewers get the others as they come.
+    refusal: Refusal | None = None
+    said = ""
     try:
-        reports.add_photo(turn.session, report=report, sent=sent, policy=turn.policy)
-    except Refusal:
-        # The report stands; a part too many, or one it has, changes nothing for the rider.
-        return END
-    cards.refresh_review_cards(turn, report)
-    return END
+        supplements.add_photo(turn, report, sent)
+    except Refusal as why:
+        refusal = why
+    if albums.needs_answer(report, album=message.media_group_id, refusal=refusal) and refusal:
+        said = errors.sentence(refusal, words=turn.words)
+    if message.caption:
+        cut = supplements.add_words(
+            turn, report, text=message.caption, message_id=message.message_id
+        )
+        said = views.sentences(said, cut, words=turn.words)
+    if said:
+        turn.tell(View(escape(said)))
 
 
 async def take_place(update: Update, context: Context) -> State:
@@ -126,7 +140,7 @@ async def take_place(update: Update, context: Context) -> State:
     location = message.venue.location if message.venue else message.location
     assert location is not None
     begun = drafts.current(turn.session, person_id=turn.me.id)
-    draft = drafts.start(turn.session, person=turn.me, policy=turn.policy)
+    draft = _start(turn)
     live = location.live_period is not None
     source = PlaceSource.VENUE if message.venue else PlaceSource.LIVE if live else PlaceSource.PIN
     try:
@@ -151,14 +165,14 @@ async def take_place(update: Update, context: Context) -> State:
 async def take_words(update: Update, context: Context) -> State:
     """Keep what a rider writes as the note; where a place is awaited it may be an address."""
     turn, message = context.turn, _message(update)
-    text, words = message.text or "", turn.words
+    text, words = notes.clean(message.text or ""), turn.words
     draft = drafts.start(turn.session, person=turn.me, policy=turn.policy)
     step = drafts.step(turn.session, draft=draft, policy=turn.policy)
     if step is Step.CATEGORY:
         named = [
             category
             for category in turn.policy.categories
-            if text.strip().casefold() in (category.name.zh.casefold(), category.name.en.casefold())
+            if text.casefold() in (category.name.zh.casefold(), category.name.en.casefold())
         ]
         if named:
             drafts.set_category(draft, code=named[0].code, policy=turn.policy)
@@ -170,7 +184,7 @@ async def take_words(update: Update, context: Context) -> State:
             payload={
                 "draft_id": draft.id,
                 "person_id": turn.me.id,
-                "address": text.strip()[:200],
+                "address": text[:200],
                 "message_id": message.message_id,
                 "language": words.language,
             },
@@ -178,15 +192,7 @@ async def take_words(update: Update, context: Context) -> State:
         turn.tell(View(words.tr("Looking for that place…")))
         return Step.PLACE
     whole = drafts.add_note(draft, text=text, message_id=message.message_id, policy=turn.policy)
-    lead = (
-        words.tr("Note saved.")
-        if whole
-        else words.tr(
-            "Only the first {count} characters of the note fit; they are saved.",
-            count=words.number(turn.policy.limits.note_characters),
-        )
-    )
-    return ask(turn, draft, lead=lead)
+    return ask(turn, draft, lead=words.tr("Note saved.") if whole else supplements.cut(turn))
 
 
 async def take_voice(update: Update, context: Context) -> State:
@@ -209,19 +215,44 @@ async def take_nothing(update: Update, context: Context) -> State:
 
 # --- buttons ---
 
+_ButtonStep = Callable[[Update, Turn, Draft], State]
 
-async def choose_category(update: Update, context: Context) -> State:
+
+def _of_draft(take: _ButtonStep) -> Callable[[Update, Context], Coroutine[Any, Any, State]]:
+    """Make a handler of what a button does: it gets the draft the button was made for.
+
+    A button of an earlier draft, or of a category that is gone, brings the current question.
+    """
+
+    @wraps(take)
+    async def pressed(update: Update, context: Context) -> State:
+        turn = context.turn
+        try:
+            draft = drafts.mine(
+                turn.session,
+                person_id=turn.me.id,
+                draft_id=callbacks.pressed(update).subject,
+            )
+            drafts.touch(draft, policy=turn.policy)
+            _end_addition(turn)
+            turn.toast(update)
+            return take(update, turn, draft)
+        except (OutOfDate, UnknownCode):
+            return _show_current(update, turn)
+
+    return pressed
+
+
+@_of_draft
+def choose_category(update: Update, turn: Turn, draft: Draft) -> State:
     """Put the category into the draft."""
-    turn = context.turn
-    draft = _pressed_draft(update, turn)
     drafts.set_category(draft, code=callbacks.pressed(update).argument, policy=turn.policy)
     return ask(turn, draft)
 
 
-async def more_categories(update: Update, context: Context) -> State:
+@_of_draft
+def more_categories(update: Update, turn: Turn, draft: Draft) -> State:
     """Show every category, on the message that showed the likeliest."""
-    turn = context.turn
-    draft = _pressed_draft(update, turn)
     message = update.effective_message
     if message is not None:
         words = turn.words
@@ -239,39 +270,51 @@ async def more_categories(update: Update, context: Context) -> State:
     return _same_state(turn, draft)
 
 
-async def confirm_place(update: Update, context: Context) -> State:
+@_of_draft
+def confirm_place(update: Update, turn: Turn, draft: Draft) -> State:
     """Take a vague place at the rider's word."""
-    turn = context.turn
-    draft = _pressed_draft(update, turn)
     if not draft.has_place:
         raise OutOfDate
     draft.place_confirmed = True
     return ask(turn, draft)
 
 
-async def choose_offered_place(update: Update, context: Context) -> State:
-    """Take a place that was offered: the one in the photo's file, or one found for an address."""
-    turn = context.turn
-    press, draft = callbacks.pressed(update), _pressed_draft(update, turn)
+@_of_draft
+def take_photos_place(update: Update, turn: Turn, draft: Draft) -> State:
+    """Take the place a camera wrote into one of the draft's photos, and no other."""
+    wanted = callbacks.pressed(update).argument
+    for latitude, longitude in drafts.photo_places(turn.session, draft=draft):
+        if f"{latitude:.5f},{longitude:.5f}" == wanted:
+            _set_place(turn, draft, latitude, longitude, accuracy_m=None, source=PlaceSource.FILE)
+            return ask(turn, draft)
+    raise OutOfDate
+
+
+@_of_draft
+def take_address(update: Update, turn: Turn, draft: Draft) -> State:
+    """Take a place that was found for an address."""
     try:
-        latitude, longitude = (float(part) for part in press.argument.split(","))
+        latitude, longitude = (
+            float(part) for part in callbacks.pressed(update).argument.split(",")
+        )
     except ValueError:
         raise OutOfDate from None
-    source = PlaceSource.FILE if press.verb == "gps" else PlaceSource.ADDRESS
-    _set_place(turn, draft, latitude, longitude, accuracy_m=None, source=source)
+    _set_place(turn, draft, latitude, longitude, accuracy_m=None, source=PlaceSource.ADDRESS)
     return ask(turn, draft)
 
 
-async def same_one(update: Update, context: Context) -> State:
-    """Join the report nearby instead of making a second one."""
-    turn = context.turn
+@_of_draft
+def same_one(update: Update, turn: Turn, draft: Draft) -> State:
+    """Join the report that was shown instead of making a second one."""
     words = turn.words
-    draft = _pressed_draft(update, turn)
-    near = reports.same_nearby(turn.session, draft=draft, policy=turn.policy)
-    report = reports.get(turn.session, report_id=near.report_id) if near else None
+    number = _shown(callbacks.pressed(update))
+    report = reports.still_near(turn.session, draft=draft, report_id=number, policy=turn.policy)
     if report is None:
-        # It was decided or withdrawn while the rider looked: their own report goes its way.
+        # It was decided or withdrawn while the rider looked: their own report goes its way, unless
+        # there is another one near it.
         return ask(turn, draft)
+    if report.reporter_id == turn.me.id:
+        return _add_to_own(turn, report, draft)
     joined = reports.join(turn.session, report=report, person=turn.me)
     drafts.discard(turn.session, draft=draft)
     if joined:
@@ -282,18 +325,37 @@ async def same_one(update: Update, context: Context) -> State:
     return END
 
 
-async def different(update: Update, context: Context) -> State:
+def _add_to_own(turn: Turn, report: Report, draft: Draft) -> State:
+    words = turn.words
+    try:
+        whole = supplements.add_draft(turn, report, draft)
+    except AlreadyDecided:
+        drafts.discard(turn.session, draft=draft)
+        turn.tell(
+            View(
+                words.tr(
+                    "#{number} is yours and decided already, so nothing was added. Ride safe.",
+                    number=report.id,
+                )
+            )
+        )
+        return END
+    added = words.tr("Added to #{number}.", number=report.id)
+    rest = "" if whole else words.tr("Not everything fit; the rest was left out.")
+    turn.tell(View(views.sentences(added, rest, words=words)))
+    return END
+
+
+@_of_draft
+def different(update: Update, turn: Turn, draft: Draft) -> State:
     """What is nearby is another hazard."""
-    turn = context.turn
-    draft = _pressed_draft(update, turn)
     draft.different = True
     return ask(turn, draft)
 
 
-async def submit_now(update: Update, context: Context) -> State:
+@_of_draft
+def submit_now(update: Update, turn: Turn, draft: Draft) -> State:
     """Try again to submit a draft that was complete but one too many that day."""
-    turn = context.turn
-    draft = _pressed_draft(update, turn)
     return ask(turn, draft)
 
 
@@ -311,24 +373,34 @@ async def cancel(update: Update, context: Context) -> State:
 
 
 async def stale_button(update: Update, context: Context) -> None:
-    """A button of a draft that has moved on: say so, and show what is current."""
+    """A button nobody waits for: show what is current, or say what became of its draft."""
     turn = context.turn
-    draft = drafts.current(turn.session, person_id=turn.me.id)
-    if draft is None:
-        turn.toast(update, turn.words.tr("That report is done. A photo starts a new one."))
+    if drafts.current(turn.session, person_id=turn.me.id) is not None:
+        stand_at(turn, _show_current(update, turn))
         return
-    turn.toast(update, turn.words.tr("That button is out of date; here is the current one."))
-    ask(turn, draft)
+    press, words = callbacks.pressed(update), turn.words
+    done = reports.of_draft(turn.session, person_id=turn.me.id, draft_id=press.subject) is not None
+    if press.verb == "same":
+        done = done or reports.concerns(turn.session, report_id=_shown(press), person_id=turn.me.id)
+    turn.toast(
+        update,
+        words.tr("That report is done. A photo starts a new one.")
+        if done
+        else words.tr("That draft is gone. A photo starts a new one."),
+    )
 
 
 async def follow_live_location(update: Update, context: Context) -> None:
-    """Keep the draft's place at the newest fix of the live location it came from."""
+    """Take a better fix of a live location while the first was too vague to go on with."""
     turn, message = context.turn, update.edited_message
     assert message is not None
     location = message.location
     assert location is not None
     draft = drafts.current(turn.session, person_id=turn.me.id)
     if draft is None or draft.live_message_id != message.message_id:
+        return
+    if drafts.step(turn.session, draft=draft, policy=turn.policy) is not Step.CONFIRM_PLACE:
+        # They have gone on, and may be riding on: the hazard stays where they saw it.
         return
     try:
         _set_place(
@@ -343,16 +415,19 @@ async def follow_live_location(update: Update, context: Context) -> None:
         # They ride on, out of the district: the place where they stood stays.
         return
     draft.live_message_id = message.message_id
+    if draft.place_confirmed:
+        stand_at(turn, ask(turn, draft))
 
 
 async def follow_edit(update: Update, context: Context) -> None:
-    """A note follows the edit of the message it came from."""
+    """A note follows the edit of a message its words came from."""
     turn, message = context.turn, update.edited_message
     assert message is not None
     text = message.text or message.caption or ""
     draft = drafts.current(turn.session, person_id=turn.me.id)
-    if draft is not None and draft.note_message_id == message.message_id:
-        draft.note = text.strip()[: turn.policy.limits.note_characters]
+    if draft is not None and drafts.edit_note(
+        draft, text=text, message_id=message.message_id, policy=turn.policy
+    ):
         return
     report = reports.edit_note(
         turn.session,
@@ -363,6 +438,21 @@ async def follow_edit(update: Update, context: Context) -> None:
     )
     if report is not None:
         cards.refresh_review_cards(turn, report)
+
+
+def stand_at(turn: Turn, state: State) -> None:
+    """Let the conversation go on from a state that somebody else than its table has brought about.
+
+    Args:
+        turn: the transaction.
+        state: where the rider stands; END for nowhere.
+    """
+    conversations.set_state(
+        turn.session,
+        name=REPORT,
+        key=(turn.me.id, turn.me.id),
+        state=None if state == END else str(state),
+    )
 
 
 # --- asking ---
@@ -419,6 +509,32 @@ def _keep_asking(turn: Turn, lead: str) -> State:
     return step.value
 
 
+def _show_current(update: Update, turn: Turn) -> State:
+    draft = drafts.current(turn.session, person_id=turn.me.id)
+    if draft is None:
+        turn.toast(update, turn.words.tr("That draft is gone. A photo starts a new one."))
+        return END
+    turn.toast(update, turn.words.tr("That button is out of date; here is the current one."))
+    return _keep_asking(turn, "")
+
+
+def _start(turn: Turn) -> Draft:
+    _end_addition(turn)
+    return drafts.start(turn.session, person=turn.me, policy=turn.policy)
+
+
+def _end_addition(turn: Turn) -> None:
+    # Who goes on with a report of its own adds no more to an earlier one.
+    if ADDITION in (turn.conversations or {}):
+        conversations.forget(turn.session, name=ADDITION, key=(turn.me.id, turn.me.id))
+
+
+def _shown(press: Press) -> int:
+    """The number of the report a question about its sameness showed; 0, which none has, if none."""
+    same = callbacks.parse(f"{press.area}:{press.verb}:{press.argument}")
+    return same.subject if same else 0
+
+
 def _same_state(turn: Turn, draft: Draft) -> State:
     return drafts.step(turn.session, draft=draft, policy=turn.policy).value
 
@@ -449,25 +565,20 @@ def _message(update: Update) -> Message:
     return message
 
 
-def _pressed_draft(update: Update, turn: Turn) -> Draft:
-    press = callbacks.pressed(update)
-    draft = drafts.mine(turn.session, person_id=turn.me.id, draft_id=press.subject)
-    drafts.touch(draft, policy=turn.policy)
-    turn.toast(update)
-    return draft
-
-
-def _sent(message: Message, file_id: str, unique_id: str, as_file: bool) -> photos.Sent:
+def sent_in(message: Message) -> photos.Sent:
+    """The picture of a message that has one, as a photo or as a file."""
+    source = message.document or message.photo[-1]
     return photos.Sent(
-        file_id=file_id,
-        file_unique_id=unique_id,
-        as_file=as_file,
+        file_id=source.file_id,
+        file_unique_id=source.file_unique_id,
+        as_file=message.document is not None,
         forwarded=message.forward_origin is not None,
         sent_at=message.date,
     )
 
 
-def _may_be_picture(document: Document) -> bool:
+def may_be_picture(document: Document) -> bool:
+    """Whether a file is worth fetching: it calls itself a picture, by its kind or its name."""
     kind = document.mime_type or ""
     name = (document.file_name or "").lower()
     return kind.startswith("image/") or name.endswith(PICTURE_ENDINGS)
@@ -492,7 +603,8 @@ _GOES_ON = [
     CallbackQueryHandler(choose_category, callbacks.pattern(DRAFT, "cat")),
     CallbackQueryHandler(more_categories, callbacks.pattern(DRAFT, "more")),
     CallbackQueryHandler(confirm_place, callbacks.pattern(DRAFT, "yes")),
-    CallbackQueryHandler(choose_offered_place, callbacks.pattern(DRAFT, "gps", "addr")),
+    CallbackQueryHandler(take_photos_place, callbacks.pattern(DRAFT, "gps")),
+    CallbackQueryHandler(take_address, callbacks.pattern(DRAFT, "addr")),
     CallbackQueryHandler(same_one, callbacks.pattern(DRAFT, "same")),
     CallbackQueryHandler(different, callbacks.pattern(DRAFT, "diff")),
     CallbackQueryHandler(submit_now, callbacks.pattern(DRAFT, "send")),

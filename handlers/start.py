@@ -8,7 +8,7 @@ from handlers.callbacks import LANGUAGE
 from handlers.context import Context, Turn
 from handlers.views import Button, View
 from locales import Words
-from services import people
+from services import drafts, people
 from services.refusals import OutOfDate
 
 NAMES = {"zh_Hans": "中文", "en": "English"}
@@ -80,10 +80,14 @@ async def choose_language(update: Update, context: Context) -> None:
 
 
 async def cancel_nothing(update: Update, context: Context) -> None:
-    """There is nothing to cancel."""
-    context.turn.tell(
-        View(context.turn.words.tr("Nothing is open. A photo of the hazard starts a report."))
-    )
+    """Throw away a draft nobody is asking about any more; else there is nothing to cancel."""
+    turn = context.turn
+    draft = drafts.current(turn.session, person_id=turn.me.id)
+    if draft is not None:
+        drafts.discard(turn.session, draft=draft)
+        turn.tell(View(turn.words.tr("Draft thrown away. A photo starts a new one.")))
+        return
+    turn.tell(View(turn.words.tr("Nothing is open. A photo of the hazard starts a report.")))
 
 
 PRIVATE = filters.UpdateType.MESSAGE & filters.ChatType.PRIVATE

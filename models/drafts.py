@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, SmallInteger, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, SmallInteger, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigId
@@ -18,8 +18,8 @@ class Draft(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), unique=True)
     note: Mapped[str] = mapped_column(Text, default="")
-    # The message the note came from, so that editing it edits the note.
-    note_message_id: Mapped[int | None] = mapped_column(BigId)
+    # Message id and words of each message in the note, so that editing one edits its words.
+    note_parts: Mapped[list[tuple[int | None, str]]] = mapped_column(JSON, default=list)
     voice_file_id: Mapped[str | None] = mapped_column(String(255))
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
@@ -35,6 +35,8 @@ class Draft(Base):
     different: Mapped[bool] = mapped_column(default=False)
     # The album already answered, so that its other parts are taken in silence.
     media_group_id: Mapped[str | None] = mapped_column(String(64))
+    # That some of its photos found no room has been said.
+    surplus_told: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     touched_at: Mapped[datetime] = mapped_column(index=True)
     reminded_at: Mapped[datetime | None]

@@ -3,7 +3,16 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigId
@@ -34,9 +43,9 @@ class Report(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     reporter_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    # What it was made of; the draft itself is gone.
+    draft_id: Mapped[int | None] = mapped_column(BigId)
     state: Mapped[str] = mapped_column(String(16))
-    # Counts the changes: a button made for an older revision is out of date.
-    revision: Mapped[int] = mapped_column(default=0)
     # The category as it was when it was chosen: renaming it later changes no old report.
     category: Mapped[str] = mapped_column(String(32))
     category_name_zh: Mapped[str] = mapped_column(String(64))
@@ -53,10 +62,11 @@ class Report(Base):
     place_name_zh: Mapped[str] = mapped_column(String(128), default="")
     place_name_en: Mapped[str] = mapped_column(String(128), default="")
     note: Mapped[str] = mapped_column(Text, default="")
-    note_message_id: Mapped[int | None] = mapped_column(BigId)
+    note_parts: Mapped[list[tuple[int | None, str]]] = mapped_column(JSON, default=list)
     voice_file_id: Mapped[str | None] = mapped_column(String(255))
     # The album its photos came in: a late part of it belongs here, not to a new report.
     media_group_id: Mapped[str | None] = mapped_column(String(64))
+    surplus_told: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
     # 1 to 3 stars for the contribution, once approved.

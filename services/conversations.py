@@ -1,5 +1,7 @@
 """Where each conversation stands, read and written within the update's transaction."""
 
+from datetime import datetime
+
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
@@ -74,6 +76,20 @@ def subject(session: Session, *, name: str, key: Key) -> int | None:
     chat_id, person_id = key
     values = {"name": name, "chat_id": chat_id, "person_id": person_id}
     return session.connection().scalar(_SUBJECT, values)
+
+
+_UPDATED_AT = select(Conversation.updated_at).where(
+    Conversation.name == bindparam("name"),
+    Conversation.chat_id == bindparam("chat_id"),
+    Conversation.person_id == bindparam("person_id"),
+)
+
+
+def moved_at(session: Session, *, name: str, key: Key) -> datetime | None:
+    """When the conversation last moved; None if there is none."""
+    chat_id, person_id = key
+    values = {"name": name, "chat_id": chat_id, "person_id": person_id}
+    return session.connection().scalar(_UPDATED_AT, values)
 
 
 def set_subject(session: Session, *, name: str, key: Key, subject_id: int) -> None:

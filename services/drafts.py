@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models import Draft, DraftPhoto, Person, Photo, clock
 from models.policy import Category, Policy
 from models.reports import PlaceSource
-from services import photos, reports
+from services import notes, photos, reports
 from services.districts import Districts
 from services.refusals import OutOfDate, OutsideDistricts, SamePhoto, TooManyPhotos, UnknownCode
 
@@ -50,6 +50,8 @@ def start(session: Session, *, person: Person, policy: Policy) -> Draft:
         draft = Draft(
             person_id=person.id,
             note="",
+            note_parts=[],
+            surplus_told=False,
             created_at=now,
             touched_at=now,
             place_confirmed=False,
@@ -114,6 +116,23 @@ def add_photo(session: Session, *, draft: Draft, sent: photos.Sent, policy: Poli
     )
     session.flush()
     return photo
+
+
+_PHOTO_PLACES = (
+    select(Photo.exif_latitude, Photo.exif_longitude)
+    .join(DraftPhoto, DraftPhoto.photo_id == Photo.id)
+    .where(DraftPhoto.draft_id == bindparam("draft_id"))
+)
+
+
+def photo_places(session: Session, *, draft: Draft) -> list[tuple[float, float]]:
+    """The places that cameras wrote into a draft's photos: latitude and longitude, in degrees."""
+    rows = session.connection().execute(_PHOTO_PLACES, {"draft_id": draft.id})
+    return [
+        (latitude, longitude)
+        for latitude, longitude in rows
+        if latitude is not None and longitude is not None
+    ]
 
 
 def photo_count(session: Session, *, draft: Draft) -> int:
@@ -182,10 +201,27 @@ def add_note(draft: Draft, *, text: str, message_id: int | None, policy: Policy)
     Returns:
         False if it had to be cut.
     """
-    note = f"{draft.note}\n{text.strip()}" if draft.note else text.strip()
-    draft.note = note[: policy.limits.note_characters]
-    draft.note_message_id = message_id
-    return len(note) <= policy.limits.note_characters
+    limit = policy.limits.note_characters
+    kept = notes.append(draft, text=text, message_id=message_id, limit=limit)
+    return kept == notes.clean(text)
+
+
+def edit_note(draft: Draft, *, text: str, message_id: int, policy: Policy) -> bool:
+    """Follow the edit of a message whose words are in the note.
+
+    Args:
+        draft: the rider's.
+        text: what the message says now.
+        message_id: the message.
+        policy: how long a note may be.
+
+    Returns:
+        False if none of its words are in the note.
+    """
+    if not notes.has_part(draft, message_id=message_id):
+        return False
+    notes.replace(draft, text=text, message_id=message_id, limit=policy.limits.note_characters)
+    return True
 
 
 def step(session: Session, *, draft: Draft, policy: Policy) -> Step:
@@ -196,7 +232,8 @@ def step(session: Session, *, draft: Draft, policy: Policy) -> Step:
         return Step.PLACE
     if not draft.place_confirmed:
         return Step.CONFIRM_PLACE
-    if draft.category is None:
+    if draft.category is None or policy.category(draft.category) is None:
+        # Never chosen, or gone from the configuration since.
         return Step.CATEGORY
     if not draft.different and reports.same_nearby(session, draft=draft, policy=policy):
         return Step.NEARBY

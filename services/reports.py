@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select, union
 from sqlalchemy.orm import Session
 
 from models import Draft, DraftPhoto, Joiner, Person, Photo, Report, ReportPhoto, clock
@@ -12,7 +12,7 @@ from models.base import BigId
 from models.photos import PhotoState
 from models.policy import Policy
 from models.workflow import OPEN_STATES, UNDECIDED_STATES, Actor, State
-from services import photos, places, workflow
+from services import notes, photos, places, workflow
 from services.districts import Districts
 from services.refusals import (
     AlreadyDecided,
@@ -51,6 +51,23 @@ class Record:
     decided: int
 
 
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What a draft added to a report its rider had made already.
+
+    Attributes:
+        photos: those that were new to it and found room.
+        words: what of the draft's note fitted into the report's.
+        whole: no photo and no word was left out for want of room.
+        voice: there was a voice note.
+    """
+
+    photos: tuple[Photo, ...]
+    words: str
+    whole: bool
+    voice: bool
+
+
 _MOVE_PHOTOS = insert(ReportPhoto).from_select(
     ["report_id", "photo_id", "position"],
     select(bindparam("report_id", type_=BigId), DraftPhoto.photo_id, DraftPhoto.position).where(
@@ -87,8 +104,8 @@ def submit(
     named = districts.near_place(draft.latitude, draft.longitude, NEAR_PLACE_M)
     report = Report(
         reporter_id=person.id,
+        draft_id=draft.id,
         state=State.SUBMITTED,
-        revision=0,
         category=category.code,
         category_name_zh=category.name.zh,
         category_name_en=category.name.en,
@@ -104,20 +121,25 @@ def submit(
         place_name_zh=named[0].name_zh if named else "",
         place_name_en=named[0].name_en if named else "",
         note=draft.note,
-        note_message_id=draft.note_message_id,
+        note_parts=draft.note_parts,
         voice_file_id=draft.voice_file_id,
         media_group_id=draft.media_group_id,
+        surplus_told=draft.surplus_told,
         created_at=clock.now(),
     )
     session.add(report)
     session.flush()
+    session.connection().execute(_MOVE_PHOTOS, {"report_id": report.id, "draft_id": draft.id})
+    _forget_draft(session, draft)
+    workflow.begin(session, report=report)
+    return report
+
+
+def _forget_draft(session: Session, draft: Draft) -> None:
     connection = session.connection()
-    connection.execute(_MOVE_PHOTOS, {"report_id": report.id, "draft_id": draft.id})
     connection.execute(_FORGET_PHOTOS, {"draft_id": draft.id})
     connection.execute(_FORGET_DRAFT, {"draft_id": draft.id})
     session.expunge(draft)
-    workflow.begin(session, report=report)
-    return report
 
 
 _SINCE = select(func.count(Report.id)).where(
@@ -200,11 +222,30 @@ def nearby(
 
 def same_nearby(session: Session, *, draft: Draft, policy: Policy) -> Near | None:
     """The open report a draft may be about, if there is one near enough."""
+    return next(iter(_same_kind_around(session, draft=draft, policy=policy)), None)
+
+
+def still_near(session: Session, *, draft: Draft, report_id: int, policy: Policy) -> Report | None:
+    """The report a rider was shown as the one near their draft, if it still is an open one there.
+
+    Args:
+        session: the transaction.
+        draft: the rider's.
+        report_id: the number they were shown.
+        policy: how near is near.
+    """
+    around = _same_kind_around(session, draft=draft, policy=policy)
+    if all(near.report_id != report_id for near in around):
+        return None
+    return session.get(Report, report_id)
+
+
+def _same_kind_around(session: Session, *, draft: Draft, policy: Policy) -> list[Near]:
     if draft.latitude is None or draft.longitude is None or draft.category is None:
-        return None
+        return []
     if policy.limits.nearby_m == 0:
-        return None
-    found = nearby(
+        return []
+    return nearby(
         session,
         latitude=draft.latitude,
         longitude=draft.longitude,
@@ -212,7 +253,6 @@ def same_nearby(session: Session, *, draft: Draft, policy: Policy) -> Near | Non
         radius_m=policy.limits.nearby_m,
         since=clock.now() - timedelta(days=policy.limits.nearby_days),
     )
-    return found[0] if found else None
 
 
 _AROUND = (
@@ -283,7 +323,9 @@ def joiners(session: Session, *, report_id: int) -> Sequence[int]:
 
 
 def _lock_undecided(session: Session, report: Report) -> None:
-    # A decision being made at this moment is waited for, not overtaken.
+    # A decision being made at this moment is waited for, not overtaken; what this transaction has
+    # changed already must not be lost by reading anew.
+    session.flush()
     session.refresh(report, with_for_update=True)
     require_undecided(report)
 
@@ -300,25 +342,30 @@ def require_undecided(report: Report) -> None:
 
 def add_note(
     session: Session, *, report: Report, text: str, message_id: int | None, policy: Policy
-) -> bool:
+) -> str:
     """Add words to a report that is still undecided.
 
     Returns:
-        False if they had to be cut.
+        What of them fitted into the note.
 
     Raises:
         AlreadyDecided: it is too late.
     """
     _lock_undecided(session, report)
-    note = f"{report.note}\n{text.strip()}" if report.note else text.strip()
-    report.note = note[: policy.limits.note_characters]
-    report.note_message_id = message_id
-    report.revision += 1
+    limit = policy.limits.note_characters
+    kept = notes.append(report, text=text, message_id=message_id, limit=limit)
     workflow.record(
         session, report=report, kind="note_added", actor=Actor.RIDER, actor_id=report.reporter_id
     )
     session.flush()
-    return len(note) <= policy.limits.note_characters
+    return kept
+
+
+_UNDECIDED_OF = (
+    select(Report)
+    .where(Report.reporter_id == bindparam("person_id"), Report.state.in_(UNDECIDED_STATES))
+    .order_by(Report.id.desc())
+)
 
 
 def edit_note(
@@ -329,19 +376,15 @@ def edit_note(
     Returns:
         The report whose note changed; None if there is none to change.
     """
-    report = session.scalar(
-        select(Report)
-        .where(
-            Report.reporter_id == person_id,
-            Report.note_message_id == message_id,
-            Report.state.in_(UNDECIDED_STATES),
-        )
-        .order_by(Report.id.desc())
-    )
+    undecided = session.scalars(_UNDECIDED_OF, {"person_id": person_id})
+    report = next((row for row in undecided if notes.has_part(row, message_id=message_id)), None)
     if report is None:
         return None
-    report.note = text.strip()[: policy.limits.note_characters]
-    report.revision += 1
+    # A decision being made at this moment is waited for, not overtaken.
+    session.refresh(report, with_for_update=True)
+    if report.state not in UNDECIDED_STATES:
+        return None
+    notes.replace(report, text=text, message_id=message_id, limit=policy.limits.note_characters)
     workflow.record(
         session, report=report, kind="note_edited", actor=Actor.RIDER, actor_id=person_id
     )
@@ -357,7 +400,6 @@ def add_voice(session: Session, *, report: Report, file_id: str) -> None:
     """
     _lock_undecided(session, report)
     report.voice_file_id = file_id
-    report.revision += 1
     workflow.record(
         session, report=report, kind="voice_added", actor=Actor.RIDER, actor_id=report.reporter_id
     )
@@ -373,24 +415,86 @@ def add_photo(session: Session, *, report: Report, sent: photos.Sent, policy: Po
         TooManyPhotos: there is no room for another.
     """
     _lock_undecided(session, report)
-    there = session.execute(
-        select(Photo.file_unique_id, Photo.state, ReportPhoto.position)
-        .join(ReportPhoto, ReportPhoto.photo_id == Photo.id)
-        .where(ReportPhoto.report_id == report.id)
-    ).all()
-    if any(row.file_unique_id == sent.file_unique_id for row in there):
+    position = _free_position(session, report, sent.file_unique_id, policy)
+    photo = photos.note(session, owner_id=report.reporter_id, sent=sent)
+    _put_photo(session, report, photo, position)
+    return photo
+
+
+_THERE = (
+    select(Photo.file_unique_id, Photo.state, ReportPhoto.position)
+    .join(ReportPhoto, ReportPhoto.photo_id == Photo.id)
+    .where(ReportPhoto.report_id == bindparam("report_id"))
+)
+
+
+def _free_position(session: Session, report: Report, file_unique_id: str, policy: Policy) -> int:
+    there = session.execute(_THERE, {"report_id": report.id}).all()
+    if any(row.file_unique_id == file_unique_id for row in there):
         raise SamePhoto
     if sum(row.state != PhotoState.REFUSED for row in there) >= policy.limits.photos_per_report:
         raise TooManyPhotos(limit=policy.limits.photos_per_report)
-    photo = photos.note(session, owner_id=report.reporter_id, sent=sent)
-    position = 1 + max((row.position for row in there), default=-1)
+    return 1 + max((row.position for row in there), default=-1)
+
+
+def _put_photo(session: Session, report: Report, photo: Photo, position: int) -> None:
     session.add(ReportPhoto(report_id=report.id, photo_id=photo.id, position=position))
-    report.revision += 1
     workflow.record(
         session, report=report, kind="photo_added", actor=Actor.RIDER, actor_id=report.reporter_id
     )
     session.flush()
-    return photo
+
+
+_OF_DRAFT = (
+    select(Photo)
+    .join(DraftPhoto, DraftPhoto.photo_id == Photo.id)
+    .where(DraftPhoto.draft_id == bindparam("draft_id"))
+    .order_by(DraftPhoto.position)
+)
+
+
+def add_draft(session: Session, *, report: Report, draft: Draft, policy: Policy) -> Added:
+    """Add what is in a draft to an earlier report of the same rider; the draft is gone afterwards.
+
+    Args:
+        session: the transaction; the rider's row is locked in it.
+        report: of the draft's rider.
+        draft: about the same hazard.
+        policy: how much a report takes.
+
+    Returns:
+        What was new to the report and is in it now.
+
+    Raises:
+        AlreadyDecided: it is too late; the draft is kept.
+    """
+    _lock_undecided(session, report)
+    added: list[Photo] = []
+    whole = True
+    for photo in session.scalars(_OF_DRAFT, {"draft_id": draft.id}).all():
+        try:
+            position = _free_position(session, report, photo.file_unique_id, policy)
+        except SamePhoto:
+            continue
+        except TooManyPhotos:
+            whole = False
+            continue
+        _put_photo(session, report, photo, position)
+        added.append(photo)
+    fitted: list[str] = []
+    for message_id, words in draft.note_parts:
+        kept = add_note(session, report=report, text=words, message_id=message_id, policy=policy)
+        fitted += [kept] if kept else []
+        whole = whole and kept == words
+    voice = draft.voice_file_id is not None
+    if draft.voice_file_id is not None:
+        add_voice(session, report=report, file_id=draft.voice_file_id)
+    if draft.media_group_id is not None:
+        # Parts of the album that are still to come belong to the report now.
+        report.media_group_id, report.surplus_told = draft.media_group_id, draft.surplus_told
+    _forget_draft(session, draft)
+    session.flush()
+    return Added(photos=tuple(added), words="\n".join(fitted), whole=whole, voice=voice)
 
 
 def withdraw(session: Session, *, report: Report) -> None:
@@ -420,18 +524,30 @@ def page_of(session: Session, *, person_id: int, page: int) -> tuple[Sequence[Re
     Returns:
         The reports, and how many pages there are.
     """
-    joined = select(Joiner.report_id).where(Joiner.person_id == person_id)
-    wanted = (Report.reporter_id == person_id) | Report.id.in_(joined)
-    count = session.scalar(select(func.count(Report.id)).where(wanted)) or 0
+    # Two questions an index answers each; an OR of them would be answered by reading every report.
+    wanted = union(
+        select(Report.id).where(Report.reporter_id == person_id),
+        select(Joiner.report_id).where(Joiner.person_id == person_id),
+    ).subquery()
+    count = session.scalar(select(func.count()).select_from(wanted)) or 0
     pages = max(1, -(-count // PAGE))
     rows = session.scalars(
         select(Report)
-        .where(wanted)
+        .join(wanted, Report.id == wanted.c.id)
         .order_by(Report.id.desc())
         .offset(min(max(page, 0), pages - 1) * PAGE)
         .limit(PAGE)
     ).all()
     return rows, pages
+
+
+def concerns(session: Session, *, report_id: int, person_id: int) -> bool:
+    """Whether a report is somebody's own or one they joined."""
+    try:
+        visible_to(session, report_id=report_id, person_id=person_id)
+    except NotForYou:
+        return False
+    return True
 
 
 def visible_to(session: Session, *, report_id: int, person_id: int) -> Report:
@@ -470,6 +586,13 @@ def neighbour_of(
             assert other is not None
             return other, near.distance_m
     return None
+
+
+def of_draft(session: Session, *, person_id: int, draft_id: int) -> Report | None:
+    """The report a rider's draft has become, if it has become one."""
+    return session.scalar(
+        select(Report).where(Report.reporter_id == person_id, Report.draft_id == draft_id)
+    )
 
 
 def album_of(session: Session, *, person_id: int, media_group_id: str) -> Report | None:

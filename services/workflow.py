@@ -42,7 +42,7 @@ def move(
     statement = (
         update(Report)
         .where(Report.id == report.id, Report.state == step.source)
-        .values(state=step.target, revision=Report.revision + 1, **changes)
+        .values(state=step.target, **changes)
         .execution_options(synchronize_session=False)
     )
     if cast("CursorResult[Any]", session.execute(statement)).rowcount != 1:

@@ -4,8 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from handlers.callbacks import base36
+from handlers.context import Turn
+from handlers.conversation import REPORT
 from models import Draft, Joiner, Photo, Report, ReportEvent, ReportPhoto, clock
-from tests.conversations.people import DESK, LIN, RIDER, RIDER_ZH
+from services import conversations
+from tests.conversations.people import DESK, LIN, RESIDENT, RIDER, RIDER_ZH
 from tests.conversations.scene import FAR_AWAY, HERE, Scene, buttons_of, text_of
 from tests.pictures import jpeg, jpeg_with_gps
 
@@ -24,6 +28,30 @@ async def place(
 
 async def words(scene: Scene, text: str, who: int = RIDER) -> None:
     scene.world.say(who, who, text)
+    await scene.settle()
+
+
+async def forged(scene: Scene, data: str, who: int = RIDER) -> None:
+    scene.world.press(who, who, scene.last(who)["message_id"], data, forge=True)
+    await scene.settle()
+
+
+async def all_but_the_photo(scene: Scene) -> None:
+    await place(scene)
+    await forged(scene, f"d:cat:{base36(scene.rows(Draft)[0].id)}:guardrail")
+
+
+async def album(
+    scene: Scene, count: int, *, caption_on: int | None = None, caption: str = ""
+) -> None:
+    """Send an album; Telegram lets any of its photos carry the caption."""
+    scene.world.send_photos(RIDER, RIDER, [jpeg(number) for number in range(count)])
+    updates = scene.pending()
+    if caption_on is not None:
+        updates[caption_on]["message"]["caption"] = caption
+    for update in updates:
+        scene.outcomes.append(await scene.intake.apply(update))
+        scene.call("getUpdates", offset=update["update_id"] + 1, limit=1, timeout=0)
     await scene.settle()
 
 
@@ -115,17 +143,37 @@ class TestPhotos:
         assert scene.rows(Report)[0].note == "broken rail"
 
     async def test_album_as_the_third_touch_is_one_report(self, scene: Scene) -> None:
-        await place(scene)
-        draft = scene.rows(Draft)[0]
-        scene.world.press(
-            RIDER, RIDER, scene.last(RIDER)["message_id"], f"d:cat:{draft.id}:guardrail", forge=True
-        )
-        await scene.settle()
-        scene.world.send_photos(RIDER, RIDER, [jpeg(n) for n in range(4)])
-        await scene.settle()
+        await all_but_the_photo(scene)
+        await album(scene, 4)
         assert len(scene.rows(Report)) == 1
         assert len(scene.rows(ReportPhoto)) == 4
         assert scene.rows(Draft) == []
+        # The card with the first photo, then the others, each as it came.
+        shown = [message for message in scene.from_bot(DESK) if "photo" in message]
+        assert len({message["photo"][-1]["file_unique_id"] for message in shown}) == 4
+        assert [bool(buttons_of(message)) for message in shown] == [True, False, False, False]
+        assert not [said for said in scene.from_bot(RIDER)[2:] if "#" not in text_of(said)]
+
+    async def test_words_on_a_late_part_of_an_album_reach_the_card(self, scene: Scene) -> None:
+        await all_but_the_photo(scene)
+        await album(scene, 3, caption_on=1, caption="both sides")
+        [report] = scene.rows(Report)
+        assert report.note == "both sides"
+        card = scene.from_bot(DESK)[0]
+        assert "both sides" in text_of(card)
+        assert card["photo"]
+        assert scene.rows(Draft) == []
+
+    @pytest.mark.parametrize("third_touch", [True, False])
+    async def test_parts_that_find_no_room_are_told_of_once(
+        self, scene: Scene, third_touch: bool
+    ) -> None:
+        if third_touch:
+            await all_but_the_photo(scene)
+        await album(scene, 8)
+        told = [text_of(said) for said in scene.from_bot(RIDER)]
+        assert sum("takes 5 photos" in text for text in told) == 1
+        assert scene.rows(Draft) == [] if third_touch else len(told) == 2
 
     async def test_the_same_photo_counts_once(self, scene: Scene) -> None:
         await photo(scene)
@@ -156,6 +204,12 @@ class TestPhotos:
         [report] = scene.rows(Report)
         assert report.place_source == "file"
         assert abs(report.latitude - HERE[0]) < 1e-4
+
+    async def test_only_a_place_that_a_photo_carries_is_taken_as_its(self, scene: Scene) -> None:
+        await photo(scene)
+        await forged(scene, f"d:gps:{base36(scene.rows(Draft)[0].id)}:{HERE[0]:.5f},{HERE[1]:.5f}")
+        assert scene.rows(Draft)[0].latitude is None
+        assert "Where is it?" in scene.said(RIDER)
 
     @pytest.mark.parametrize(
         ("at", "says"), [(FAR_AWAY, "outside our area"), ((0.0, 0.0), "makes no sense")]
@@ -224,17 +278,34 @@ class TestPlace:
         assert "outside our area" in scene.said(RIDER)
         assert scene.rows(Draft) == []
 
-    async def test_live_location_is_followed(self, scene: Scene) -> None:
+    async def live(self, scene: Scene, accuracy: float) -> int:
         await photo(scene)
-        message = scene.world.send_location(RIDER, RIDER, *HERE, accuracy=10, live_period=900)
+        message = scene.world.send_location(RIDER, RIDER, *HERE, accuracy=accuracy, live_period=900)
         await scene.settle()
+        return int(message["message_id"])
+
+    async def moved(self, scene: Scene, message: int, accuracy: float) -> Draft:
+        scene.world.move_live(RIDER, RIDER, message, HERE[0] + 0.001, HERE[1], accuracy=accuracy)
+        await scene.settle()
+        draft: Draft = scene.rows(Draft)[0]
+        return draft
+
+    async def test_live_location_is_followed_until_it_is_exact(self, scene: Scene) -> None:
+        message = await self.live(scene, 400)
         before = len(scene.from_bot(RIDER))
-        scene.world.move_live(RIDER, RIDER, message["message_id"], HERE[0] + 0.001, HERE[1])
-        await scene.settle()
-        assert len(scene.from_bot(RIDER)) == before
-        [draft] = scene.rows(Draft)
+        draft = await self.moved(scene, message, 350)
         assert draft.latitude == pytest.approx(HERE[0] + 0.001)
         assert draft.place_source == "live"
+        assert len(scene.from_bot(RIDER)) == before
+        await self.moved(scene, message, 10)
+        assert "What kind?" in scene.said(RIDER)
+        await scene.press(RIDER, RIDER, "guardrail")
+        assert len(scene.rows(Report)) == 1
+
+    async def test_riding_on_does_not_drag_the_place_along(self, scene: Scene) -> None:
+        message = await self.live(scene, 10)
+        draft = await self.moved(scene, message, 10)
+        assert draft.latitude == pytest.approx(HERE[0])
 
     async def test_venue(self, scene: Scene) -> None:
         await photo(scene)
@@ -290,6 +361,70 @@ class TestNearby:
         await scene.press(RIDER, RIDER, "Same one", question)
         assert len(scene.rows(Report)) == 2
 
+    async def test_same_one_is_the_one_that_was_shown(self, scene: Scene) -> None:
+        shown = await self.first_report(scene)
+        await self.second_rider_comes(scene)
+        question = scene.last(RIDER)
+        # Another one turns up, nearer than the one shown.
+        await photo(scene, RESIDENT, seed=3)
+        await place(scene, RESIDENT, at=(HERE[0] + 0.0001, HERE[1]))
+        await scene.press(RESIDENT, RESIDENT, "护栏")
+        await scene.press(RESIDENT, RESIDENT, "不是这个")
+        await scene.press(RIDER, RIDER, "Same one", question)
+        assert [(row.report_id, row.person_id) for row in scene.rows(Joiner)] == [(shown.id, RIDER)]
+
+    async def test_another_one_near_is_asked_about_anew(self, scene: Scene) -> None:
+        shown = await self.first_report(scene)
+        receipt = scene.last(RIDER_ZH)
+        await self.second_rider_comes(scene)
+        question = scene.last(RIDER)
+        await photo(scene, RESIDENT, seed=3)
+        await place(scene, RESIDENT)
+        await scene.press(RESIDENT, RESIDENT, "护栏")
+        await scene.press(RESIDENT, RESIDENT, "不是这个")
+        await scene.press(RIDER_ZH, RIDER_ZH, "撤回", receipt)
+        await scene.press(RIDER, RIDER, "Same one", question)
+        assert scene.rows(Joiner) == []
+        assert f"#{shown.id + 1}" in scene.said(RIDER)
+        assert "same one?" in scene.said(RIDER)
+
+    async def test_what_was_just_done_is_said_before_the_question(self, scene: Scene) -> None:
+        await self.first_report(scene)
+        await self.second_rider_comes(scene)
+        await words(scene, "the left side")
+        assert "Note saved." in scene.said(RIDER)
+        assert "same one?" in scene.said(RIDER)
+
+    async def own_again(self, scene: Scene) -> Report:
+        await photo(scene)
+        await place(scene)
+        await scene.press(RIDER, RIDER, "guardrail")
+        await photo(scene, seed=2, caption="wider now")
+        await place(scene)
+        await scene.press(RIDER, RIDER, "guardrail")
+        return scene.rows(Report)[0]
+
+    async def test_the_same_as_ones_own_adds_to_it(self, scene: Scene) -> None:
+        report = await self.own_again(scene)
+        question = scene.last(RIDER)
+        await scene.press(RIDER, RIDER, "Same one")
+        assert f"Added to #{report.id}" in scene.said(RIDER)
+        assert len(scene.rows(ReportPhoto)) == 2
+        assert scene.rows(Draft) == []
+        desk = scene.from_bot(DESK)
+        assert "wider now" in text_of(desk[0])
+        assert "photo" in desk[1]
+        await scene.press(RIDER, RIDER, "Same one", question)
+        assert "is done" in scene.toasts()[-1]
+
+    async def test_the_same_as_ones_own_decided_one_says_so(self, scene: Scene) -> None:
+        report = await self.own_again(scene)
+        question = scene.last(RIDER)
+        await scene.press(LIN, DESK, "★★", scene.from_bot(DESK)[0])
+        await scene.press(RIDER, RIDER, "Same one", question)
+        assert f"#{report.id} is yours and decided already" in scene.said(RIDER)
+        assert scene.rows(Draft) == []
+
     async def test_joiner_hears_of_the_decision(self, scene: Scene) -> None:
         await self.first_report(scene)
         await self.second_rider_comes(scene)
@@ -343,6 +478,51 @@ class TestOtherThings:
         await scene.settle()
         assert scene.rows(Draft)[0].note == "wrong way round"
 
+    async def test_an_edit_changes_its_own_words_only(self, scene: Scene) -> None:
+        await photo(scene, caption="broken rail")
+        message = scene.world.say(RIDER, RIDER, "left sied")
+        await scene.settle()
+        await words(scene, "since Monday")
+        scene.world.edit(RIDER, RIDER, message["message_id"], text="left side")
+        await scene.settle()
+        assert scene.rows(Draft)[0].note == "broken rail\nleft side\nsince Monday"
+        await place(scene)
+        await scene.press(RIDER, RIDER, "guardrail")
+        scene.world.edit(RIDER, RIDER, message["message_id"], text="right side")
+        await scene.settle()
+        assert scene.rows(Report)[0].note == "broken rail\nright side\nsince Monday"
+        assert "right side" in text_of(scene.from_bot(DESK)[0])
+
+    async def test_what_no_database_takes_is_left_out_of_a_note(self, scene: Scene) -> None:
+        await photo(scene)
+        await words(scene, "hole\0 here \ud83d!")
+        assert scene.rows(Draft)[0].note == "hole here !"
+
+    async def test_a_category_that_is_gone_was_never_chosen(self, scene: Scene) -> None:
+        await place(scene)
+        await forged(scene, f"d:cat:{base36(scene.rows(Draft)[0].id)}:guardrail")
+
+        def forget_category(turn: Turn) -> None:
+            turn.session.query(Draft).one().category = "abolished"
+
+        await scene.intake.say(forget_category)
+        await photo(scene)
+        assert "What kind?" in scene.said(RIDER)
+        await scene.press(RIDER, RIDER, "pothole")
+        assert len(scene.rows(Report)) == 1
+
+    @pytest.mark.parametrize("argument", ["nope", "guardrail1"])
+    async def test_an_unknown_category_shows_the_question_again(
+        self, scene: Scene, argument: str
+    ) -> None:
+        await photo(scene)
+        await place(scene)
+        asked = len(scene.from_bot(RIDER))
+        await forged(scene, f"d:cat:{base36(scene.rows(Draft)[0].id)}:{argument}")
+        assert "What kind?" in scene.said(RIDER)
+        assert len(scene.from_bot(RIDER)) == asked + 1
+        assert "out of date" in scene.toasts()[-1]
+
     async def test_commands_in_the_middle(self, scene: Scene) -> None:
         await photo(scene)
         for command in ("/help", "/points", "/myreports", "/start", "/language"):
@@ -364,9 +544,34 @@ class TestOtherThings:
         old = scene.last(RIDER)
         await words(scene, "/cancel")
         await photo(scene, seed=2)
+        asked = len(scene.from_bot(RIDER))
         await scene.press(RIDER, RIDER, "guardrail", old)
         assert "out of date" in scene.toasts()[-1]
+        assert len(scene.from_bot(RIDER)) == asked + 1
+        assert "Where is it?" in scene.said(RIDER)
         assert scene.rows(Report) == []
+
+    async def test_a_button_finds_a_draft_whose_conversation_is_lost(self, scene: Scene) -> None:
+        await photo(scene)
+        await place(scene)
+        await self.lose_conversation(scene)
+        await scene.press(RIDER, RIDER, "guardrail")
+        assert "What kind?" in scene.said(RIDER)
+        await scene.press(RIDER, RIDER, "guardrail")
+        assert len(scene.rows(Report)) == 1
+
+    async def test_cancel_finds_a_draft_whose_conversation_is_lost(self, scene: Scene) -> None:
+        await photo(scene)
+        await self.lose_conversation(scene)
+        await words(scene, "/cancel")
+        assert "thrown away" in scene.said(RIDER)
+        assert scene.rows(Draft) == []
+
+    async def lose_conversation(self, scene: Scene) -> None:
+        def forget(turn: Turn) -> None:
+            conversations.forget(turn.session, name=REPORT, key=(RIDER, RIDER))
+
+        await scene.intake.say(forget)
 
     async def test_a_button_pressed_twice_makes_one_report(self, scene: Scene) -> None:
         await photo(scene)
@@ -429,15 +634,18 @@ class TestLimit:
 class TestDraftsLeftLying:
     async def test_one_reminder_then_gone(self, scene: Scene) -> None:
         await photo(scene)
+        await place(scene, accuracy=350)
         count = len(scene.from_bot(RIDER))
         clock.advance(timedelta(minutes=31))
         await scene.sweep()
         await scene.sweep()
         assert len(scene.from_bot(RIDER)) == count + 1
-        assert "Where is it?" in scene.said(RIDER)
+        assert "Is it there?" in scene.said(RIDER)
         clock.advance(timedelta(hours=24))
         await scene.sweep()
         assert scene.rows(Draft) == []
+        await scene.press(RIDER, RIDER, "Yes, here")
+        assert "draft is gone" in scene.toasts()[-1]
         await place(scene)
         assert "photo" in scene.said(RIDER).lower()
 

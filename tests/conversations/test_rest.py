@@ -1,9 +1,11 @@
 """The other doors: /start, /help, /language, /points, /myreports, additions, setting up."""
 
+from datetime import timedelta
+
 import pytest
 
 from handlers.start import NAMES
-from models import Chat, Person, Report, ReportPhoto, Role
+from models import Chat, Draft, DraftPhoto, Person, Report, ReportPhoto, Role, clock
 from tests.conversations.people import CHEN, DESK, LIN, RESIDENT, RIDER, RIDER_ZH
 from tests.conversations.scene import HERE, Scene, buttons_of, text_of
 from tests.pictures import jpeg
@@ -150,6 +152,121 @@ class TestAddition:
         await words(scene, "hello")
         assert "photo" in scene.said(RIDER)
 
+    async def test_a_note_that_is_cut_says_so_and_a_long_one_is_read_whole(
+        self, scene: Scene
+    ) -> None:
+        await reported(scene)
+        receipt = scene.last(RIDER)
+        await scene.press(RIDER, RIDER, "Add note")
+        await words(scene, "a" * 400)
+        assert "Only the first" not in scene.said(RIDER)
+        assert "a" * 400 in text_of(scene.last(DESK))
+        await scene.press(RIDER, RIDER, "Add note", receipt)
+        await words(scene, "b" * 700)
+        assert "Only the first 1,000 characters" in scene.said(RIDER)
+        assert "b" * 599 in text_of(scene.last(DESK))
+        assert len(scene.rows(Report)[0].note) == 1000
+
+    @pytest.mark.parametrize("what", ["location", "venue", "photo", "file"])
+    async def test_a_new_report_begins_while_a_note_is_awaited(
+        self, scene: Scene, what: str
+    ) -> None:
+        report = await reported(scene)
+        await scene.press(RIDER, RIDER, "Add note")
+        match what:
+            case "location":
+                scene.world.send_location(RIDER, RIDER, *HERE, accuracy=12)
+            case "venue":
+                scene.world.send_venue(RIDER, RIDER, *HERE, "Market", "Yongjia Rd")
+            case "photo":
+                scene.world.send_photos(RIDER, RIDER, [jpeg(11)])
+            case _:
+                scene.world.send_document(RIDER, RIDER, jpeg(11), "a.jpg", "image/jpeg")
+        await scene.settle()
+        assert len(scene.rows(Draft)) == 1
+        # The addition is over: words are the new report's.
+        await words(scene, "quite another one")
+        assert scene.rows(Draft)[0].note == "quite another one"
+        assert [row.note for row in scene.rows(Report)] == [""]
+        assert report.id
+
+    async def test_a_place_while_a_photo_is_awaited_begins_a_report(self, scene: Scene) -> None:
+        await reported(scene)
+        await scene.press(RIDER, RIDER, "Add photo")
+        scene.world.send_location(RIDER, RIDER, *HERE, accuracy=12)
+        await scene.settle()
+        scene.world.send_photos(RIDER, RIDER, [jpeg(11)])
+        await scene.settle()
+        assert "What kind?" in scene.said(RIDER)
+        await scene.press(RIDER, RIDER, "pothole")
+        assert [row.report_id for row in scene.rows(ReportPhoto)] == [1, 2]
+
+    @pytest.mark.parametrize("why", ["decided", "withdrawn", "late"])
+    async def test_a_photo_that_comes_too_late_begins_a_report(
+        self, scene: Scene, why: str
+    ) -> None:
+        await reported(scene)
+        receipt = scene.last(RIDER)
+        await scene.press(RIDER, RIDER, "Add photo")
+        if why == "decided":
+            await scene.press(LIN, DESK, "★★★")
+        elif why == "withdrawn":
+            await scene.press(RIDER, RIDER, "Withdraw", receipt)
+        else:
+            clock.advance(timedelta(minutes=16))
+        scene.world.send_photos(RIDER, RIDER, [jpeg(11), jpeg(12)])
+        await scene.settle()
+        assert "Where is it?" in scene.said(RIDER)
+        assert len(scene.rows(DraftPhoto)) == 2
+        scene.world.send_location(RIDER, RIDER, *HERE, accuracy=12)
+        await scene.settle()
+        await scene.press(RIDER, RIDER, "pothole")
+        assert len(scene.rows(Report)) == 2
+
+    async def test_words_that_come_late_belong_to_the_open_draft(self, scene: Scene) -> None:
+        await reported(scene)
+        receipt = scene.last(RIDER)
+        scene.world.send_photos(RIDER, RIDER, [jpeg(11)])
+        await scene.settle()
+        await scene.press(RIDER, RIDER, "Add note", receipt)
+        clock.advance(timedelta(minutes=16))
+        await words(scene, "the deep one")
+        assert scene.rows(Draft)[0].note == "the deep one"
+        assert scene.rows(Report)[0].note == ""
+
+    async def test_an_album_gets_one_answer(self, scene: Scene) -> None:
+        await reported(scene)
+        await scene.press(RIDER, RIDER, "Add photo")
+        before = len(scene.from_bot(RIDER))
+        scene.world.send_photos(RIDER, RIDER, [jpeg(n) for n in range(11, 14)], caption="by day")
+        await scene.settle()
+        assert len(scene.from_bot(RIDER)) == before + 1
+        assert scene.rows(Report)[0].note == "by day"
+        assert "by day" in text_of(scene.from_bot(DESK)[0])
+        assert len(scene.rows(ReportPhoto)) == 4
+
+    async def test_an_album_that_does_not_fit_is_told_of_once(self, scene: Scene) -> None:
+        await reported(scene)
+        await scene.press(RIDER, RIDER, "Add photo")
+        before = len(scene.from_bot(RIDER))
+        scene.world.send_photos(RIDER, RIDER, [jpeg(n) for n in range(11, 19)])
+        await scene.settle()
+        told = [text_of(message) for message in scene.from_bot(RIDER)[before:]]
+        assert ["Photo added" in told[0], "takes 5 photos" in told[1]] == [True, True]
+        assert len(told) == 2
+        assert len(scene.rows(ReportPhoto)) == 5
+
+    async def test_a_picture_file_is_known_by_its_name(self, scene: Scene) -> None:
+        await reported(scene)
+        await scene.press(RIDER, RIDER, "Add photo")
+        scene.world.send_document(RIDER, RIDER, b"%PDF-1.7", "menu.pdf", "application/pdf")
+        await scene.settle()
+        assert "no photo" in scene.said(RIDER)
+        scene.world.send_document(RIDER, RIDER, jpeg(11), "IMG_2.HEIC", "application/octet-stream")
+        await scene.settle()
+        assert len(scene.rows(ReportPhoto)) == 2
+        assert "photo" in scene.last(DESK)
+
     async def test_cancel_adds_nothing(self, scene: Scene) -> None:
         await reported(scene)
         await scene.press(RIDER, RIDER, "Add note")
@@ -166,8 +283,15 @@ class TestSettingUp:
         await words(scene, scene.code.text.lower(), LIN)
         assert [row.person_id for row in scene.rows(Role)] == [LIN]
         await words(scene, scene.code.text)
-        assert "not valid" in scene.said(RIDER)
         assert len(scene.rows(Role)) == 1
+
+    async def test_words_like_a_code_are_a_note_once_there_is_an_admin(self, scene: Scene) -> None:
+        assert scene.code is not None
+        await words(scene, scene.code.text, LIN)
+        scene.world.send_photos(RIDER, RIDER, [jpeg(1)])
+        await scene.settle()
+        await words(scene, "ABCD-EFGH-JKLM")
+        assert "Note saved" in scene.said(RIDER)
 
     async def test_here_registers_and_tells_what_is_missing(self, scene: Scene) -> None:
         assert scene.code is not None
@@ -207,7 +331,10 @@ class TestBlocking:
         [person] = [row for row in scene.rows(Person) if row.id == RIDER]
         assert person.unreachable_since is not None
         await scene.press(LIN, DESK, "★★★")
+        assert "Reported" in scene.said(RIDER)
         scene.world.unblock(RIDER)
         await scene.settle()
+        # Back again, they read what was decided meanwhile.
+        assert "approved · +20" in scene.said(RIDER)
         await words(scene, "/points")
         assert "20 points" in scene.said(RIDER)

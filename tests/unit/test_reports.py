@@ -48,15 +48,17 @@ def test_a_complete_draft_becomes_a_report_and_is_gone(database, scene, midday):
         draft = scene.draft(session, rider, pictures=2)
         drafts.add_note(draft, text="断了一截", message_id=8, policy=scene.policy)
         pictures = [photo.id for photo in scene.pictures_of(session, draft)]
+        draft_id = draft.id
         report = submit(session, draft, rider, scene)
 
     with database.transaction() as session:
         kept = reports.get(session, report_id=report.id)
-        assert (kept.reporter_id, kept.state, kept.revision) == (rider.id, "submitted", 0)
+        assert (kept.reporter_id, kept.state, kept.draft_id) == (rider.id, "submitted", draft_id)
         assert (kept.category, kept.category_name_zh, kept.danger) == ("guardrail", "护栏", True)
         assert (kept.latitude, kept.longitude) == HERE
         assert (kept.district, kept.place_name_zh) == ("shanyao", "永嘉路/中兴街口")
-        assert (kept.note, kept.note_message_id, kept.created_at) == ("断了一截", 8, midday)
+        assert (kept.note, kept.note_parts) == ("断了一截", [[8, "断了一截"]])
+        assert kept.created_at == midday
         shown = photos.of_report(session, report_id=report.id)
         assert [photo.id for photo in shown] == pictures
         assert photos.report_of(session, photo_id=pictures[0]) == report.id
@@ -232,14 +234,15 @@ def test_a_note_is_added_and_edited_while_undecided(database, scene):
                 policy=scene.policy,
             )
 
-        assert add("断了", 8)
-        assert add("小心", 9)
-        assert (report.note, report.revision) == ("断了\n小心", 2)
+        assert add(" 断了 ", 8) == "断了"
+        assert add("小心", 9) == "小心"
+        assert report.note == "断了\n小心"
         assert edit(report.reporter_id, 9, "断了一截") is report
-        assert (report.note, report.revision) == ("断了一截", 3)
+        assert report.note == "断了\n断了一截"
         assert edit(report.reporter_id, 5, "?") is None
         assert edit(report.reporter_id + 1, 9, "?") is None
-        assert not add("x" * 2000, 10)
+        room = scene.policy.limits.note_characters - len("断了\n断了一截\n")
+        assert add("x" * 2000, 10) == "x" * room
         assert len(report.note) == scene.policy.limits.note_characters
         history = ["submitted", "note_added", "note_added", "note_edited", "note_added"]
         assert kinds(session, report) == history
@@ -256,7 +259,7 @@ def test_photos_and_a_voice_are_added_while_undecided(database, scene):
 
         added = [add(one) for one in (sent, scene.photo(), scene.photo(), scene.photo())]
         reports.add_voice(session, report=report, file_id="voice-1")
-        assert (report.voice_file_id, report.revision) == ("voice-1", 5)
+        assert report.voice_file_id == "voice-1"
         with pytest.raises(SamePhoto):
             add(sent)
         with pytest.raises(TooManyPhotos):

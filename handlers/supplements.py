@@ -1,0 +1,103 @@
+"""What a rider adds to a report that stands already: taken in, and brought to the desk."""
+
+from handlers import cards, views
+from handlers.context import Turn
+from models import Draft, Photo, Report
+from models.photos import PhotoState
+from services import notes, photos, reports
+
+
+def add_photo(turn: Turn, report: Report, sent: photos.Sent) -> None:
+    """Add a photo; the reviewers see it after the card.
+
+    Args:
+        turn: the transaction.
+        report: an undecided one.
+        sent: the photo as it came.
+
+    Raises:
+        AlreadyDecided: it is too late.
+        SamePhoto: it is in there already.
+        TooManyPhotos: there is no room for another.
+    """
+    photo = reports.add_photo(turn.session, report=report, sent=sent, policy=turn.policy)
+    _show_photo(turn, report, photo)
+
+
+def add_words(turn: Turn, report: Report, *, text: str, message_id: int) -> str:
+    """Add words to the note; the reviewers read them on the card or after it.
+
+    Args:
+        turn: the transaction.
+        report: an undecided one.
+        text: what the rider wrote.
+        message_id: the message it came in.
+
+    Returns:
+        What to say if the words had to be cut; empty if not.
+
+    Raises:
+        AlreadyDecided: it is too late.
+    """
+    kept = reports.add_note(
+        turn.session, report=report, text=text, message_id=message_id, policy=turn.policy
+    )
+    _show_words(turn, report, kept)
+    return "" if kept == notes.clean(text) else cut(turn)
+
+
+def add_voice(turn: Turn, report: Report, *, file_id: str) -> None:
+    """Add a voice note; the reviewers hear it after the card.
+
+    Raises:
+        AlreadyDecided: it is too late.
+    """
+    reports.add_voice(turn.session, report=report, file_id=file_id)
+    cards.tell_reviewers_voice(turn, report)
+
+
+def add_draft(turn: Turn, report: Report, draft: Draft) -> bool:
+    """Add all there is in a draft to an earlier report of the rider's.
+
+    Args:
+        turn: the transaction.
+        report: an undecided one of the draft's rider.
+        draft: about the same hazard; it is gone afterwards.
+
+    Returns:
+        False if not everything found room.
+
+    Raises:
+        AlreadyDecided: it is too late; the draft is kept.
+    """
+    added = reports.add_draft(turn.session, report=report, draft=draft, policy=turn.policy)
+    for photo in added.photos:
+        _show_photo(turn, report, photo)
+    if added.words:
+        _show_words(turn, report, added.words)
+    if added.voice:
+        cards.tell_reviewers_voice(turn, report)
+    return added.whole
+
+
+def cut(turn: Turn) -> str:
+    """The sentence that a note was too long."""
+    words = turn.words
+    return words.tr(
+        "Only the first {count} characters of the note fit; they are saved.",
+        count=words.number(turn.policy.limits.note_characters),
+    )
+
+
+def _show_photo(turn: Turn, report: Report, photo: Photo) -> None:
+    # One sent as a file can be shown only once it is fetched; who fetches it shows it then.
+    if not photo.as_file or photo.state == PhotoState.STORED:
+        cards.tell_reviewers_photo(turn, report, photo)
+
+
+def _show_words(turn: Turn, report: Report, kept: str) -> None:
+    # A card that is dealt only now brings the whole note along.
+    dealt = cards.is_dealt(turn, report)
+    cards.refresh_review_cards(turn, report)
+    if dealt and kept and len(report.note) > views.NOTE_ON_CARD:
+        cards.tell_reviewers_note(turn, report, kept)
