@@ -66,7 +66,8 @@ def _place(turn: Turn, draft: Draft) -> str:
     )
 
 
-def _likely_rows(turn: Turn, draft: Draft, words: Words) -> views.Rows:
+def category_buttons(turn: Turn, draft: Draft) -> list[Button]:
+    """A button for every category, the likeliest first: by the note, then by what is around."""
     assert draft.latitude is not None
     assert draft.longitude is not None
     codes = [category.code for category in turn.policy.suggested(draft.note)]
@@ -74,14 +75,17 @@ def _likely_rows(turn: Turn, draft: Draft, words: Words) -> views.Rows:
         turn.session, latitude=draft.latitude, longitude=draft.longitude
     )
     codes += [category.code for category in turn.policy.categories]
-    likely = [turn.policy.category(code) for code in dict.fromkeys(codes)]
-    buttons = [
-        views.category_button(category, draft.id, words)
-        for category in likely
+    found = [turn.policy.category(code) for code in dict.fromkeys(codes)]
+    return [
+        views.category_button(category, draft.id, turn.words)
+        for category in found
         if category is not None
-    ][:LIKELY]
+    ]
+
+
+def _likely_rows(turn: Turn, draft: Draft, words: Words) -> views.Rows:
     more = Button(words.tr("More…"), callbacks.pack(DRAFT, "more", draft.id))
-    return (buttons, (more,))
+    return (category_buttons(turn, draft)[:LIKELY], (more,))
 
 
 def _nearby_question(turn: Turn, draft: Draft, words: Words, lead: str) -> View:

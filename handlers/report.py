@@ -15,7 +15,7 @@ given is in the draft and is never asked for again; the state only says what was
 """
 
 from collections.abc import Callable, Coroutine
-from functools import wraps
+from functools import partial, wraps
 from html import escape
 from typing import Any
 
@@ -51,7 +51,7 @@ END = ConversationHandler.END
 State = str | int
 
 # Buttons in a row when every category is shown.
-IN_A_ROW = 3
+IN_A_ROW = 2
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".jfif")
 
 
@@ -218,10 +218,16 @@ async def take_nothing(update: Update, context: Context) -> State:
 _ButtonStep = Callable[[Update, Turn, Draft], State]
 
 
-def _of_draft(take: _ButtonStep) -> Callable[[Update, Context], Coroutine[Any, Any, State]]:
+def _of_draft(
+    take: _ButtonStep, *, answers: bool = True
+) -> Callable[[Update, Context], Coroutine[Any, Any, State]]:
     """Make a handler of what a button does: it gets the draft the button was made for.
 
     A button of an earlier draft, or of a category that is gone, brings the current question.
+
+    Args:
+        take: what the button does.
+        answers: it answers the question it stands under, whose buttons then go.
     """
 
     @wraps(take)
@@ -236,11 +242,24 @@ def _of_draft(take: _ButtonStep) -> Callable[[Update, Context], Coroutine[Any, A
             drafts.touch(draft, policy=turn.policy)
             _end_addition(turn)
             turn.toast(update)
-            return take(update, turn, draft)
+            state = take(update, turn, draft)
         except (OutOfDate, UnknownCode):
             return _show_current(update, turn)
+        if answers:
+            _set_buttons(update, turn, ())
+        return state
 
     return pressed
+
+
+def _set_buttons(update: Update, turn: Turn, rows: views.Rows) -> None:
+    message = update.effective_message
+    if message is None:
+        return
+    markup = {"inline_keyboard": [[button.markup() for button in row] for row in rows]}
+    turn.call(
+        turn.me.id, "editMessageReplyMarkup", message_id=message.message_id, reply_markup=markup
+    )
 
 
 @_of_draft
@@ -250,23 +269,12 @@ def choose_category(update: Update, turn: Turn, draft: Draft) -> State:
     return ask(turn, draft)
 
 
-@_of_draft
+@partial(_of_draft, answers=False)
 def more_categories(update: Update, turn: Turn, draft: Draft) -> State:
     """Show every category, on the message that showed the likeliest."""
-    message = update.effective_message
-    if message is not None:
-        words = turn.words
-        buttons = [
-            views.category_button(category, draft.id, words) for category in turn.policy.categories
-        ]
-        rows = [buttons[i : i + IN_A_ROW] for i in range(0, len(buttons), IN_A_ROW)]
-        markup = {"inline_keyboard": [[button.markup() for button in row] for row in rows]}
-        turn.call(
-            turn.me.id,
-            "editMessageReplyMarkup",
-            message_id=message.message_id,
-            reply_markup=markup,
-        )
+    buttons = questions.category_buttons(turn, draft)
+    rows = [buttons[i : i + IN_A_ROW] for i in range(0, len(buttons), IN_A_ROW)]
+    _set_buttons(update, turn, rows)
     return _same_state(turn, draft)
 
 

@@ -143,13 +143,22 @@ class Scene:
     # --- acting ---
 
     async def press(
-        self, user: int, chat_id: int, label: str, message: Message | None = None
+        self,
+        user: int,
+        chat_id: int,
+        label: str,
+        message: Message | None = None,
+        *,
+        late: bool = False,
     ) -> None:
-        """Press the button whose label contains some words, on a message or the newest one."""
+        """Press the button whose label contains some words, on a message or the newest one.
+
+        A late press is one on a phone that has not heard yet that the button is gone.
+        """
         message = message or self.last(chat_id)
         for data, text in buttons_of(message):
             if label in text:
-                self.world.press(user, chat_id, message["message_id"], data)
+                self.world.press(user, chat_id, message["message_id"], data, forge=late)
                 await self.settle()
                 return
         raise AssertionError(f"no button {label!r} among {buttons_of(message)}")

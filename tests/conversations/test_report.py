@@ -414,7 +414,7 @@ class TestNearby:
         desk = scene.from_bot(DESK)
         assert "wider now" in text_of(desk[0])
         assert "photo" in desk[1]
-        await scene.press(RIDER, RIDER, "Same one", question)
+        await scene.press(RIDER, RIDER, "Same one", question, late=True)
         assert "is done" in scene.toasts()[-1]
 
     async def test_the_same_as_ones_own_decided_one_says_so(self, scene: Scene) -> None:
@@ -612,6 +612,16 @@ class TestOtherThings:
         assert scene.rows(Report) == []
         assert len(scene.rows(Draft)) == 1
         assert all(outcome in ("applied", "duplicate") for outcome in scene.outcomes)
+
+
+async def test_an_answered_question_keeps_no_buttons(scene: Scene) -> None:
+    await photo(scene)
+    await place(scene, accuracy=350)
+    await scene.press(RIDER, RIDER, "Yes, here")
+    await scene.press(RIDER, RIDER, "guardrail")
+    *questions, receipt = scene.from_bot(RIDER)
+    assert [buttons_of(message) for message in questions] == [[], [], []]
+    assert len(buttons_of(receipt)) == 3
 
 
 class TestLimit:
