@@ -27,7 +27,13 @@ from benchmarks.riders import BOT, MODERATORS, Crowd, Json, Rider, Surprise, siz
 CONNECTIONS = 40
 _SENDING = {"sendMessage", "sendPhoto"}
 _EDITING = {"editMessageText", "editMessageCaption", "editMessageReplyMarkup"}
-_NODDED = {"setMyCommands", "deleteWebhook", "sendChatAction"}
+_NODDED = {
+    "setMyCommands",
+    "setMyDescription",
+    "setMyShortDescription",
+    "deleteWebhook",
+    "sendChatAction",
+}
 
 
 class Stub:
