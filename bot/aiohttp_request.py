@@ -1,6 +1,8 @@
 """Outgoing HTTP over aiohttp, behind PTB's interface: its own, httpx, is several times slower."""
 
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from telegram._utils.defaultvalue import DEFAULT_NONE, DefaultValue
@@ -37,7 +39,10 @@ class AiohttpRequest(BaseRequest):
         """Open the session."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=30)
-            self._session = aiohttp.ClientSession(connector=connector, trust_env=True)
+            # Not trust_env: it looks for a proxy and for a .netrc anew at every single call.
+            self._session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+            )
 
     async def shutdown(self) -> None:
         """Close the session."""
@@ -88,6 +93,14 @@ class AiohttpRequest(BaseRequest):
         except (aiohttp.ClientError, OSError) as error:
             # Its words may hold the address, and the address holds the token.
             raise NetworkError(f"aiohttp {type(error).__name__}") from error
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy the environment names for an address; None where the way is direct."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def was_not_sent(error: BaseException) -> bool:

@@ -11,7 +11,7 @@ from telegram.error import InvalidToken, TelegramError
 
 import locales
 from bot import database, schedule
-from bot.aiohttp_request import AiohttpRequest
+from bot.aiohttp_request import AiohttpRequest, proxy_for
 from bot.bot_api import BotApi
 from bot.errands import Errands
 from bot.intake import Intake
@@ -49,7 +49,9 @@ class Sentinel:
         assert token is not None
         self._settings = settings
         self._policy = settings.policy
-        self._api = BotApi(token.get_secret_value(), settings.telegram.api_url, AiohttpRequest())
+        url = settings.telegram.api_url
+        request = AiohttpRequest(proxy=proxy_for(url))
+        self._api = BotApi(token.get_secret_value(), url, request)
         self._stop = stop
 
     async def run(self, ready: Callable[[str, Code | None], None]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TimedOut
 
-from bot.aiohttp_request import AiohttpRequest, was_not_sent
+from bot.aiohttp_request import AiohttpRequest, proxy_for, was_not_sent
 from bot.bot_api import BotApi, Upload
 
 TOKEN = "1:secret"
@@ -158,3 +158,13 @@ async def test_nobody_listening_was_not_sent() -> None:
 async def test_before_it_is_opened_it_refuses() -> None:
     with pytest.raises(NetworkError, match="not initialized"):
         await BotApi(TOKEN, "http://127.0.0.1:9", AiohttpRequest()).call("getMe")
+
+
+def test_the_environments_proxy_is_taken_and_bypassed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert proxy_for("https://api.telegram.org") is None
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    assert proxy_for("https://api.telegram.org") == "http://proxy.example:3128"
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert proxy_for("https://127.0.0.1:8081") is None
