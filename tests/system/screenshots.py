@@ -62,7 +62,7 @@ CASTS = (
         reported="已上报",
         approve="采纳 ★★",
         approved="已采纳",
-        points="10 分",
+        points="+10 · #1",
     ),
     Cast(
         language="en",
@@ -75,7 +75,7 @@ CASTS = (
         reported="Reported",
         approve="Approve ★★",
         approved="approved",
-        points="10 points",
+        points="+10 · #1",
     ),
 )
 
