@@ -72,7 +72,7 @@ schema: .venv/installed-run
 	@$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch .venv/installed-run $@
 
-LOCK := $(BIN)/uv pip compile pyproject.toml --upgrade --extra postgres --universal \
+LOCK := $(BIN)/uv pip compile pyproject.toml --upgrade --extra postgres --extra s3 --universal \
   --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
   --no-header --no-annotate --quiet
 

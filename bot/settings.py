@@ -2,12 +2,20 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -51,6 +59,16 @@ def _database_url(url: str | None) -> str | None:
     return url
 
 
+def _listen(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("expected host:port, e.g. 127.0.0.1:8080")
+    return address
+
+
+Listen = Annotated[str, AfterValidator(_listen)]
+
+
 def _map_url(url: str) -> str:
     try:
         url.format(latitude="25.118", longitude="118.905")
@@ -66,6 +84,58 @@ class Telegram(Section):
     token: SecretStr | None = Field(None, description="From BotFather. Environment or file only.")
     api_url: str = Field(
         "https://api.telegram.org", pattern=r"^https?://\S+$", description="Any Bot API server."
+    )
+    proxy: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="Way out to the Bot API; empty: as the environment says (https_proxy).",
+    )
+    connections: int = Field(64, ge=2, le=1000, description="To the Bot API at once, a process.")
+    bulk_per_second: int = Field(
+        25, ge=1, le=1000, description="Messages that may wait, of all processes together."
+    )
+
+
+class Webhook(Section):
+    """Front door 2, for `sentinel serve`: Telegram brings the updates."""
+
+    url: str | None = Field(
+        None,
+        pattern=r"^https://\S+$|^http://(127\.0\.0\.1|localhost|\[::1\])[:/]\S*$",
+        description="Where Telegram reaches us: https://…",
+    )
+    secret: SecretStr | None = Field(
+        None, description="1 to 256 of A-Z a-z 0-9 _ -. Environment or file only."
+    )
+    listen: Listen = Field("127.0.0.1:8080", description="host:port behind the proxy.")
+    connections: int = Field(40, ge=1, le=100, description="Deliveries at once Telegram may try.")
+
+    @field_validator("secret")
+    @classmethod
+    def _as_telegram_takes_it(cls, secret: SecretStr | None) -> SecretStr | None:
+        # https://core.telegram.org/bots/api#setwebhook
+        if secret is not None and not re.fullmatch(
+            r"[A-Za-z0-9_-]{1,256}", secret.get_secret_value()
+        ):
+            raise ValueError("1 to 256 of A-Z, a-z, 0-9, _ and - only")
+        return secret
+
+
+class Metrics(Section):
+    """The private port: /healthz, /readyz and /metrics."""
+
+    listen: Listen | None = Field(
+        None, description="host:port, never open to the world; empty: none."
+    )
+
+
+class Photos(Section):
+    """Where pictures are kept."""
+
+    url: str | None = Field(
+        None,
+        pattern=r"^(file:///|s3://)\S+$",
+        description="file:///… or s3://bucket/prefix; empty: `photos` in the data directory.",
     )
 
 
@@ -143,7 +213,10 @@ class Settings(BaseSettings):
     )
     languages: Languages = Field(default_factory=Languages)
     telegram: Telegram = Field(default_factory=Telegram)
+    webhook: Webhook = Field(default_factory=Webhook)
+    metrics: Metrics = Field(default_factory=Metrics)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    photos: Photos = Field(default_factory=Photos)
     chats: Chats = Field(default_factory=Chats)
     districts: DistrictFiles = Field(default_factory=DistrictFiles)
     geocoder: GeocoderSettings = Field(default_factory=GeocoderSettings)
@@ -268,7 +341,12 @@ def _lines(file: Path, error: ValidationError) -> list[str]:
 
 
 # Settings nobody may write into a file that is shown around.
-_SECRET_KEYS = (("telegram", "token"), ("geocoder", "api_key"), ("geocoder", "security_key"))
+_SECRET_KEYS = (
+    ("telegram", "token"),
+    ("webhook", "secret"),
+    ("geocoder", "api_key"),
+    ("geocoder", "security_key"),
+)
 # No secret by itself, but it may hold one.
 _MAY_HOLD_PASSWORD = ("database", "url")
 

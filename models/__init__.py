@@ -7,15 +7,16 @@ from models.conversations import Conversation
 from models.drafts import Draft, DraftPhoto
 from models.errands import Errand
 from models.ledger import Account, LedgerEntry, LedgerTransaction
-from models.outgoing import Outgoing
-from models.people import Person, Role, SetupCode
+from models.outgoing import Outgoing, Pace
+from models.people import Attempt, Person, Role, SetupCode
 from models.photos import Photo
 from models.reports import Joiner, Report, ReportEvent, ReportPhoto
-from models.updates import Alarm, FailedUpdate, SeenUpdate
+from models.updates import Alarm, FailedUpdate, JobRun, SeenUpdate
 
 __all__ = [
     "Account",
     "Alarm",
+    "Attempt",
     "Base",
     "Card",
     "Chat",
@@ -25,11 +26,13 @@ __all__ = [
     "DraftPhoto",
     "Errand",
     "FailedUpdate",
+    "JobRun",
     "Joiner",
     "LedgerEntry",
     "LedgerTransaction",
     "Membership",
     "Outgoing",
+    "Pace",
     "Person",
     "Photo",
     "Report",

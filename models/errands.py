@@ -31,3 +31,7 @@ class Errand(Base):
     created_at: Mapped[datetime]
     not_before: Mapped[datetime]
     tries: Mapped[int] = mapped_column(SmallInteger, default=0)
+    # The process that has taken it, by the number it holds (bot/presence.py).
+    holder: Mapped[int | None] = mapped_column(BigId)
+    # What it came from, e.g. `update:1042`: the thread through the logs.
+    origin: Mapped[str | None] = mapped_column(String(40))

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigId
@@ -32,6 +32,8 @@ class Outgoing(Base):
     __table_args__ = (
         Index("ix_outgoing_state_id", "state", "id"),
         Index("ix_outgoing_chat_id_id", "chat_id", "id"),
+        # The database lets one row of a chat be on its way at a time, whichever process sends it.
+        Index("uq_outgoing_lane", "lane", unique=True),
         {"sqlite_autoincrement": True},
     )
 
@@ -47,3 +49,20 @@ class Outgoing(Base):
     not_before: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(SmallInteger, default=0)
     error: Mapped[str | None] = mapped_column(String(255))
+    # It may wait: it is paced, and whatever answers somebody goes before it.
+    bulk: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # The chat, while the row is on its way; otherwise nothing.
+    lane: Mapped[int | None] = mapped_column(BigId)
+    # The process that sends it, by the number it holds (bot/presence.py).
+    holder: Mapped[int | None] = mapped_column(BigId)
+    # What it came from, e.g. `update:1042`: the thread through the logs.
+    origin: Mapped[str | None] = mapped_column(String(40))
+
+
+class Pace(Base):
+    """How fast something may go that all processes share; the next moment it may go on."""
+
+    __tablename__ = "pace"
+
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    next_at: Mapped[datetime]

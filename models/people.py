@@ -23,6 +23,10 @@ class Person(Base):
     created_at: Mapped[datetime]
     # Set while the person blocks the bot: nothing is sent then, points stay.
     unreachable_since: Mapped[datetime | None]
+    # When the token bucket is full again: far ahead means much was sent of late.
+    bucket_full_at: Mapped[datetime | None]
+    # When they were told to slow down, if the bucket has not been in order since.
+    flood_told_at: Mapped[datetime | None]
 
 
 class Role(Base):
@@ -33,6 +37,17 @@ class Role(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     role: Mapped[str] = mapped_column(String(16), primary_key=True)
     granted_at: Mapped[datetime]
+
+
+class Attempt(Base):
+    """How often a person guessed at something secret of late."""
+
+    __tablename__ = "attempt"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    since: Mapped[datetime]
+    count: Mapped[int] = mapped_column(SmallInteger)
 
 
 class SetupCode(Base):

@@ -88,6 +88,13 @@ class Limits(Section):
     nearby_days: int = Field(30, ge=1, le=3660, description="Older reports are not offered.")
     remind_after_minutes: int = Field(30, ge=1, le=24 * 60, description="For unfinished drafts.")
     draft_hours: int = Field(24, ge=1, le=24 * 30, description="Then an unfinished draft goes.")
+    burst: int = Field(60, ge=10, le=1000, description="Messages and taps of a person at once.")
+    updates_per_minute: int = Field(
+        60, ge=6, le=6000, description="Messages and taps of a person that go on for long."
+    )
+    guesses_per_hour: int = Field(
+        5, ge=1, le=100, description="Wrong codes and links of a person before they have to wait."
+    )
 
     @property
     def remind_after(self) -> timedelta:

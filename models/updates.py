@@ -33,6 +33,15 @@ class FailedUpdate(Base):
     payload: Mapped[dict[str, Any]]
 
 
+class JobRun(Base):
+    """When a job of the timetable last succeeded, in whichever process."""
+
+    __tablename__ = "job_run"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    succeeded_at: Mapped[datetime]
+
+
 class Alarm(Base):
     """When an alarm of this key last rang, so that it does not ring all night."""
 

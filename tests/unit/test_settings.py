@@ -74,7 +74,7 @@ def test_a_database_that_was_named_is_used_without_a_token_as_well(monkeypatch):
 def test_the_shipped_file_shows_every_key_with_its_default():
     """Its comments promise that what is not changed is as it stands there."""
     shown = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
-    secrets = {"token", "api_key", "security_key"}
+    secrets = {"token", "secret", "api_key", "security_key"}
     assert set(shown) == set(Settings.model_fields)
     for name, field in Settings.model_fields.items():
         if field.is_required():
@@ -100,7 +100,8 @@ def test_editors_find_the_schema():
 
 def test_the_schema_knows_no_secrets():
     described = schema()
-    assert set(described["$defs"]["Telegram"]["properties"]) == {"api_url"}
+    assert "token" not in described["$defs"]["Telegram"]["properties"]
+    assert "secret" not in described["$defs"]["Webhook"]["properties"]
     assert "api_key" not in described["$defs"]["GeocoderSettings"]["properties"]
     assert "password" not in json.dumps(described)
 
@@ -307,11 +308,23 @@ def test_a_bad_value_from_the_environment_is_told(monkeypatch):
 
 
 def test_a_token_never_shows_in_what_is_wrong(monkeypatch):
-    monkeypatch.setenv("SENTINEL_TELEGRAM__TOKEN", "123:secret")
+    monkeypatch.setenv("SENTINEL_TELEGRAM__TOKEN", "123:hush-hush")
     monkeypatch.setenv("SENTINEL_TELEGRAM__API_URL", "nonsense")
-    assert "secret" not in refusal()
+    assert "hush-hush" not in refusal()
     monkeypatch.delenv("SENTINEL_TELEGRAM__API_URL")
-    assert "secret" not in repr(load())
+    assert "hush-hush" not in repr(load())
+
+
+def test_a_webhook_secret_telegram_would_refuse_is_told_without_being_shown(monkeypatch):
+    monkeypatch.setenv("SENTINEL_WEBHOOK__SECRET", "hush hush")
+    assert refusal().startswith("SENTINEL_WEBHOOK__SECRET: 1 to 256 of A-Z")
+    assert "hush hush" not in refusal()
+
+
+@pytest.mark.parametrize("address", ["8080", ":8080", "127.0.0.1:", "127.0.0.1:99999", "a:b"])
+def test_an_address_to_listen_on_needs_host_and_port(monkeypatch, address):
+    monkeypatch.setenv("SENTINEL_WEBHOOK__LISTEN", address)
+    assert refusal().startswith("SENTINEL_WEBHOOK__LISTEN: expected host:port")
 
 
 def test_a_secret_may_lie_in_a_file_of_its_own(monkeypatch, tmp_path):
