@@ -1,4 +1,4 @@
-"""The command line: `sentinel run | migrate | check | export | version`.
+"""The command line: `sentinel run | serve | migrate | check | export | outbox | webhook | version`.
 
 What is heavy is imported by the command that needs it: `--help` should not wait for Telegram.
 """
@@ -8,9 +8,10 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -18,9 +19,14 @@ from bot import instance
 from bot import settings as configuration
 from bot.export import Format
 from bot.settings import ConfigError, Settings
+from models.outgoing import OutgoingState
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from services.people import Code
+
+Result = TypeVar("Result")
 
 app = typer.Typer(
     name="sentinel",
@@ -31,6 +37,12 @@ app = typer.Typer(
 )
 export_app = typer.Typer(help="Write rows for other programs.", no_args_is_help=True)
 app.add_typer(export_app, name="export")
+outbox_app = typer.Typer(
+    help="What is to be sent, and what could not be delivered.", no_args_is_help=True
+)
+app.add_typer(outbox_app, name="outbox")
+webhook_app = typer.Typer(help="How Telegram brings updates.", no_args_is_help=True)
+app.add_typer(webhook_app, name="webhook")
 
 
 def _load() -> Settings:
@@ -71,9 +83,15 @@ def _in_one_line(error: BaseException) -> str:
 def run() -> None:
     """Start the bot; without a token, start the local chat with it."""
     settings = _load()
+    with _alone_in(settings):
+        _run_alone(settings)
+
+
+@contextmanager
+def _alone_in(settings: Settings) -> Iterator[None]:
     try:
         with _one_line_for_the_database(), instance.only_one(settings.state_dir):
-            _run_alone(settings)
+            yield
     except instance.AlreadyRunning:
         typer.echo(
             f"{settings.state_dir} is in use: another sentinel runs there. "
@@ -99,6 +117,31 @@ def _run_alone(settings: Settings) -> None:
         _serve(lambda stop: serve(settings, stop, _listening))
 
 
+@app.command()
+def serve() -> None:
+    """Start the bot behind a webhook; on PostgreSQL as many at once as you like."""
+    settings = _load()
+    missing = [
+        name
+        for name, value in (
+            ("SENTINEL_TELEGRAM__TOKEN", settings.telegram.token),
+            ("SENTINEL_WEBHOOK__URL", settings.webhook.url),
+            ("SENTINEL_WEBHOOK__SECRET", settings.webhook.secret),
+        )
+        if value is None
+    ]
+    if missing:
+        typer.echo(f"serve needs {', '.join(missing)}.", err=True)
+        raise typer.Exit(2)
+    # On SQLite there is one process; on PostgreSQL the database keeps them apart.
+    several = settings.database_url.startswith("postgresql")
+    with _one_line_for_the_database() if several else _alone_in(settings):
+        _migrate(settings)
+        from bot.application import serve as serve_bot  # noqa: PLC0415
+
+        _serve(lambda stop: serve_bot(settings, stop, _listening, webhook=True))
+
+
 def _listening(username: str, code: "Code | None") -> None:
     typer.echo(f"流动哨兵 Street Sentinel is listening as @{username}. Ctrl-C ends it.")
     if code is not None:
@@ -112,6 +155,8 @@ def _serve(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None
     from sqlalchemy.exc import InterfaceError, OperationalError  # noqa: PLC0415
 
     from bot.application import NoSuchBot  # noqa: PLC0415
+    from bot.http_door import CannotListen  # noqa: PLC0415
+    from bot.webhook import WebhookRefused  # noqa: PLC0415
     from services.districts import DistrictsError  # noqa: PLC0415
 
     async def until_told() -> None:
@@ -126,6 +171,12 @@ def _serve(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None
     except* NoSuchBot:
         typer.echo("Telegram does not know this token; take the one from BotFather.", err=True)
         raise typer.Exit(2) from None
+    except* WebhookRefused as errors:
+        typer.echo(f"Telegram refuses the webhook: {_first(errors)}", err=True)
+        raise typer.Exit(2) from None
+    except* CannotListen as errors:
+        typer.echo(str(_first(errors)), err=True)
+        raise typer.Exit(1) from None
     except* DistrictsError as errors:
         for error in errors.exceptions:
             typer.echo(str(error), err=True)
@@ -245,6 +296,137 @@ def _export(what: str, format_: Format, out: Path | None) -> None:
         if out is not None:
             file.close()
         engine.dispose()
+
+
+StateOption = Annotated[
+    OutgoingState,
+    typer.Option("--state", help="Dead letters, what waits, or what is on its way."),
+]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
+IdsArgument = Annotated[list[int] | None, typer.Argument(help="Numbers from `outbox list`.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
+
+
+@outbox_app.command("list")
+def outbox_list(state: StateOption = OutgoingState.DEAD, limit: LimitOption = 50) -> None:
+    """List messages that could not be delivered, oldest first; never what they say."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from services import outbox  # noqa: PLC0415
+
+    rows = _in_transaction(lambda session: outbox.rows(session, state=state, limit=limit))
+    if not rows:
+        typer.echo(f"none {state}")
+        return
+    table = Table("number", "chat", "method", "written (UTC)", "tries", "origin", "error")
+    for row in rows:
+        written = f"{row.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(
+            str(row.id),
+            str(row.chat_id),
+            row.method,
+            written,
+            str(row.tries),
+            row.origin or "",
+            row.error or "",
+        )
+    Console().print(table)
+
+
+@outbox_app.command("retry")
+def outbox_retry(ids: IdsArgument = None, every: AllOption = False) -> None:
+    """Send dead letters once more; a running bot takes them up within seconds."""
+    from services import outbox  # noqa: PLC0415
+
+    chosen = _chosen(ids, every=every)
+    count = _in_transaction(lambda session: outbox.retry(session, ids=chosen))
+    typer.echo(f"{count} to be sent again")
+
+
+@outbox_app.command("drop")
+def outbox_drop(ids: IdsArgument = None, every: AllOption = False) -> None:
+    """Give dead letters up for good."""
+    from services import outbox  # noqa: PLC0415
+
+    chosen = _chosen(ids, every=every)
+    count = _in_transaction(lambda session: outbox.drop(session, ids=chosen))
+    typer.echo(f"{count} given up")
+
+
+def _chosen(ids: list[int] | None, *, every: bool) -> list[int] | None:
+    if bool(ids) == every:
+        typer.echo("Name the numbers `sentinel outbox list` shows, or --all.", err=True)
+        raise typer.Exit(2)
+    return ids or None
+
+
+def _in_transaction(work: Callable[["Session"], Result]) -> Result:
+    """Do something in a transaction of its own.
+
+    Raises:
+        typer.Exit: with code 1, where the database cannot be used or is not at its newest.
+    """
+    from bot import database, schema  # noqa: PLC0415
+
+    settings = _load()
+    with _one_line_for_the_database():
+        db = database.Database(database.create(settings.database_url))
+        try:
+            if not schema.is_current(db.engine):
+                typer.echo("database: not at its newest; run: sentinel migrate", err=True)
+                raise typer.Exit(1)
+            return db.run_here(work)
+        finally:
+            db.close()
+
+
+@webhook_app.command("show")
+def webhook_show() -> None:
+    """What Telegram says of the webhook: where it is, what waits, what failed last."""
+    info = _call_telegram("getWebhookInfo")
+    typer.echo(f"url: {info['url'] or 'none: the bot asks by itself (sentinel run)'}")
+    typer.echo(f"waiting updates: {info.get('pending_update_count', 0)}")
+    if info.get("last_error_message"):
+        when = datetime.fromtimestamp(info["last_error_date"], UTC)
+        typer.echo(f"last error: {info['last_error_message']} ({when:%Y-%m-%d %H:%M} UTC)")
+
+
+@webhook_app.command("remove")
+def webhook_remove() -> None:
+    """Have Telegram bring updates no more; what waits is kept for who asks next."""
+    _call_telegram("deleteWebhook", {"drop_pending_updates": False})
+    typer.echo("webhook: removed")
+
+
+def _call_telegram(method: str, parameters: dict[str, Any] | None = None) -> Any:
+    """Call a method of the Bot API.
+
+    Raises:
+        typer.Exit: with code 1 or 2, where there is no token or no answer.
+    """
+    from telegram.error import TelegramError  # noqa: PLC0415
+
+    from bot.application import outgoing  # noqa: PLC0415
+    from bot.bot_api import BotApi  # noqa: PLC0415
+
+    settings = _load()
+    token = settings.telegram.token
+    if token is None:
+        typer.echo("No token: set SENTINEL_TELEGRAM__TOKEN.", err=True)
+        raise typer.Exit(2)
+
+    async def call() -> Any:
+        request = outgoing(settings.telegram, connections=2)
+        url = settings.telegram.api_url
+        async with BotApi(token.get_secret_value(), url, request) as api:
+            return await api.call(method, parameters)
+
+    try:
+        return asyncio.run(call())
+    except TelegramError as error:
+        typer.echo(f"Telegram: {_in_one_line(error)}", err=True)
+        raise typer.Exit(1) from None
 
 
 @app.command()

@@ -3,24 +3,28 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.orm import Session
 from telegram.error import InvalidToken, TelegramError
 
 import locales
-from bot import database, schedule
+from bot import database, private_port, schedule
 from bot.aiohttp_request import AiohttpRequest, proxy_for
 from bot.bot_api import BotApi
 from bot.errands import Errands
+from bot.http_door import HttpDoor
 from bot.intake import Intake
+from bot.metrics import Metrics
 from bot.outbox import Outbox
 from bot.polling import Polling
-from bot.settings import Settings
+from bot.presence import Presence
+from bot.settings import Settings, Telegram
+from bot.webhook import Webhook
 from handlers.context import House
 from handlers.menu import COMMANDS, DESCRIPTION
-from services import chats, errands, outbox, people, places
+from services import chats, people, places
 from services.districts import Districts, load_districts
 from services.people import Code
 from services.photo_store import PhotoStore
@@ -35,35 +39,55 @@ class NoSuchBot(Exception):  # noqa: N818 - an answer to the operator
     """Telegram does not know the token."""
 
 
-class Sentinel:
-    """The whole bot of one process, on front door 1."""
+class FrontDoor(Protocol):
+    """A way for updates to reach us: `Polling` or `Webhook`."""
 
-    def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
+    async def run(self) -> None:
+        """Take updates in until stopped."""
+
+    def stop(self) -> None:
+        """Finish what is being applied, then end `run`."""
+
+
+class Ready(Protocol):
+    """Told once the bot is listening."""
+
+    def __call__(self, username: str, code: Code | None) -> None:
+        """The bot's username, and the first admin's one-time code, if one is open."""
+
+
+class Sentinel:
+    """The whole bot of one process."""
+
+    def __init__(self, settings: Settings, stop: asyncio.Event, *, webhook: bool) -> None:
         """Nothing is opened yet.
 
         Args:
-            settings: with a token.
+            settings: with a token; for a webhook with its url and secret, too.
             stop: ends `run`, in order.
+            webhook: Telegram brings the updates; else it is asked for them.
         """
         token = settings.telegram.token
         assert token is not None
         self._settings = settings
-        self._policy = settings.policy
-        url = settings.telegram.api_url
-        request = AiohttpRequest(proxy=proxy_for(url))
-        self._api = BotApi(token.get_secret_value(), url, request)
+        self._api = BotApi(
+            token.get_secret_value(), settings.telegram.api_url, outgoing(settings.telegram)
+        )
         self._stop = stop
+        self._webhook = webhook
+        self._metrics = Metrics()
 
-    async def run(self, ready: Callable[[str, Code | None], None]) -> None:
+    async def run(self, ready: Ready) -> None:
         """Serve until stopped.
 
         Args:
-            ready: told the bot's username and the first admin's one-time code, if one is open,
-                once the bot is listening.
+            ready: told once the bot is listening.
 
         Raises:
             NoSuchBot: the token is wrong.
             DistrictsError: the districts cannot be read.
+            CannotListen: an address of ours is taken.
+            WebhookRefused: Telegram does not take the webhook.
         """
         settings = self._settings
         districts = load_districts(settings.districts.file, settings.districts.places)
@@ -75,8 +99,12 @@ class Sentinel:
                 if me is None:
                     return
                 house = house_of(settings, districts, me["username"])
-                code = await db.run(lambda session: prepare(session, settings))
-                await self._serve(db, house, me, lambda: ready(me["username"], code))
+                presence = Presence(db)
+                await presence.enter()
+                code = await db.run(
+                    lambda session: prepare(session, settings, leads=presence.leads)
+                )
+                await self._serve(db, house, me, presence, lambda: ready(me["username"], code))
         finally:
             db.close()
 
@@ -97,12 +125,25 @@ class Sentinel:
         return None
 
     async def _serve(
-        self, db: database.Database, house: House, me: dict[str, Any], ready: Callable[[], None]
+        self,
+        db: database.Database,
+        house: House,
+        me: dict[str, Any],
+        presence: Presence,
+        ready: Callable[[], None],
     ) -> None:
         settings = self._settings
         store = PhotoStore(settings.data_dir / "photos")
-        intake = Intake(db, house, me)
-        out = Outbox(db, self._api, store, house)
+        intake = Intake(db, house, me, self._metrics)
+        out = Outbox(
+            database=db,
+            api=self._api,
+            store=store,
+            house=house,
+            metrics=self._metrics,
+            process=presence.number,
+            bulk_per_second=settings.telegram.bulk_per_second,
+        )
         out_errands = Errands(
             database=db,
             intake=intake,
@@ -110,46 +151,96 @@ class Sentinel:
             store=store,
             house=house,
             geocoder=geocoder_of(settings),
+            process=presence.number,
         )
-        polling = Polling(self._api, intake)
         intake.after_commit(out.wake)
         intake.after_commit(lambda _: out_errands.wake())
-        timetable = schedule.scheduler(intake, self._policy.zone)
+        presence.when_taken_up(lambda: out.wake([]))
+        presence.when_taken_up(out_errands.wake)
+        presence.when_leading(self._metrics.leads)
+        front_door, hears = self._front_door(intake)
+        private = self._private_port(db, hears)
+        timetable = schedule.scheduler(intake, settings.policy.zone)
+        # It runs while this process leads.
+        timetable.start(paused=True)
+        presence.when_leading(lambda leads: timetable.resume() if leads else timetable.pause())
         async with asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(out.run())
             asking = tasks.create_task(out_errands.run())
-            hearing = tasks.create_task(polling.run())
+            being = tasks.create_task(presence.run())
+            hearing = tasks.create_task(front_door.run())
             tasks.create_task(publish_profile(self._api, house))
-            timetable.start()
+            if private is not None:
+                tasks.create_task(private.run())
             ready()
             stopping = tasks.create_task(self._stop.wait())
             # A part that ends by itself has failed; the group ends the others and raises.
             await asyncio.wait({stopping, hearing}, return_when=asyncio.FIRST_COMPLETED)
             timetable.shutdown(wait=False)
-            polling.stop()
+            front_door.stop()
             await hearing
             out_errands.stop()
             out.stop()
             _, late = await asyncio.wait({sending, asking}, timeout=FAREWELL_S)
             for task in late:
                 task.cancel()
+            # What is still held goes to the others with our number.
+            presence.stop()
+            await being
+            if private is not None:
+                private.stop()
+
+    def _front_door(self, intake: Intake) -> tuple[FrontDoor, Callable[[], bool]]:
+        """The door, open, and whether updates can come through it."""
+        if not self._webhook:
+            return Polling(self._api, intake), lambda: True
+        webhook = Webhook(self._api, intake, self._settings.webhook)
+        webhook.open()
+        return webhook, lambda: webhook.is_set
+
+    def _private_port(self, db: database.Database, hears: Callable[[], bool]) -> HttpDoor | None:
+        address = self._settings.metrics.listen
+        if address is None:
+            return None
+        door = HttpDoor(
+            private_port.app(db, self._metrics, lambda: hears() and not self._stop.is_set()),
+            address,
+        )
+        door.open()
+        return door
 
 
 async def serve(
-    settings: Settings, stop: asyncio.Event, ready: Callable[[str, Code | None], None]
+    settings: Settings, stop: asyncio.Event, ready: Ready, *, webhook: bool = False
 ) -> None:
     """Run the whole bot of one process until an event says stop.
 
     Args:
-        settings: with a token.
+        settings: with a token; for a webhook with its url and secret, too.
         stop: ends it, in order.
-        ready: as `Sentinel.run` takes it.
+        ready: told once the bot is listening.
+        webhook: Telegram brings the updates; else it is asked for them.
 
     Raises:
         NoSuchBot: the token is wrong.
         DistrictsError: the districts cannot be read.
+        CannotListen: an address of ours is taken.
+        WebhookRefused: Telegram does not take the webhook.
     """
-    await Sentinel(settings, stop).run(ready)
+    await Sentinel(settings, stop, webhook=webhook).run(ready)
+
+
+def outgoing(telegram: Telegram, *, connections: int | None = None) -> AiohttpRequest:
+    """How calls reach the Bot API: through the configured proxy, or the environment's.
+
+    Args:
+        telegram: the way to the Bot API.
+        connections: how many at once; as configured where none is said.
+    """
+    return AiohttpRequest(
+        connections=connections or telegram.connections,
+        proxy=telegram.proxy or proxy_for(telegram.api_url),
+    )
 
 
 def house_of(settings: Settings, districts: Districts, bot_username: str) -> House:
@@ -180,18 +271,17 @@ def geocoder_of(settings: Settings) -> places.Geocoder | None:
     )
 
 
-def prepare(session: Session, settings: Settings) -> Code | None:
-    """At the start: pick up what a killed process left, and what the configuration says of chats.
+def prepare(session: Session, settings: Settings, *, leads: bool) -> Code | None:
+    """At the start: take in what the configuration says of chats and people.
 
     Args:
         session: a transaction of its own.
         settings: names the moderator chat and the admins.
+        leads: this process leads; of several, one tells the code.
 
     Returns:
         A one-time code for the first admin, while there is none.
     """
-    outbox.recover(session)
-    errands.release_all(session)
     policy = settings.policy
     if settings.chats.moderators is not None:
         chats.register(
@@ -204,7 +294,7 @@ def prepare(session: Session, settings: Settings) -> Code | None:
         )
     for admin in settings.chats.admins:
         people.make_admin(session, person_id=admin, policy=policy)
-    return people.new_setup_code(session)
+    return people.new_setup_code(session) if leads else None
 
 
 async def publish_profile(api: BotApi, house: House) -> None:

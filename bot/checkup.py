@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from telegram.error import BadRequest, Forbidden, InvalidToken, TelegramError
 
 from bot import database, schema
-from bot.aiohttp_request import AiohttpRequest, proxy_for
+from bot.application import outgoing
 from bot.bot_api import BotApi
 from bot.errands import missing_rights
 from bot.settings import Settings
@@ -48,7 +48,7 @@ async def look(settings: Settings) -> AsyncIterator[Finding]:
             "token", True, "none: the local chat it is; for Telegram set SENTINEL_TELEGRAM__TOKEN"
         )
         return
-    request = AiohttpRequest(connections=4, proxy=proxy_for(settings.telegram.api_url))
+    request = outgoing(settings.telegram, connections=4)
     async with BotApi(token.get_secret_value(), settings.telegram.api_url, request) as api:
         finding = await _token(api)
         yield finding

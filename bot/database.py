@@ -5,9 +5,9 @@ thread on SQLite, which has one writer anyway and an unfair queue before it, a f
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,8 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
+
+from bot import advisory
 
 Result = TypeVar("Result")
 
@@ -44,7 +46,19 @@ def create(url: str) -> Engine:
         event.listen(engine, "begin", _begin_immediate)
         return engine
     return create_engine(
-        parsed, pool_pre_ping=True, pool_size=32, query_cache_size=1500, hide_parameters=True
+        parsed,
+        # What has gone away without a word is noticed within seconds.
+        connect_args={
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
+        },
+        pool_pre_ping=True,
+        pool_size=32,
+        query_cache_size=1500,
+        hide_parameters=True,
     )
 
 
@@ -81,6 +95,8 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.threads = 1 if self.is_sqlite else threads
         self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="transaction")
+        # The only process on SQLite; on PostgreSQL the database keeps this lock for all of them.
+        self._shelves = asyncio.Lock()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -108,6 +124,27 @@ class Database:
     async def in_thread(self, call: Callable[..., Result], *args: Any) -> Result:
         """Call something in a worker thread, where it may open transactions."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, call, *args)
+
+    @asynccontextmanager
+    async def shelves(self, *, shared: bool = False) -> AsyncIterator[None]:
+        """Hold the photo store for the length of an `async with` block.
+
+        Nobody, in no process, may delete a file while somebody is about to write down that it is
+        there: who deletes holds it alone, those who put hold it together.
+
+        Args:
+            shared: others may hold it at the same time, as long as none holds it alone.
+        """
+        if self.is_sqlite:
+            async with self._shelves:
+                yield
+            return
+        holding = advisory.held(self.engine, advisory.SHELVING, shared=shared)
+        await asyncio.to_thread(holding.__enter__)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(holding.__exit__, None, None, None)
 
     def close(self) -> None:
         """End the threads after what they are doing, then the connections."""

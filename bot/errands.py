@@ -52,6 +52,7 @@ class Errands:
         store: PhotoStore,
         house: House,
         geocoder: Geocoder | None,
+        process: int,
     ) -> None:
         """Nothing is asked yet.
 
@@ -62,6 +63,7 @@ class Errands:
             store: keeps pictures.
             house: rules and languages.
             geocoder: finds typed addresses; None where nobody does.
+            process: the number under which errands are held while they run.
         """
         self._database = database
         self._intake = intake
@@ -69,11 +71,10 @@ class Errands:
         self._store = store
         self._house = house
         self._geocoder = geocoder
+        self._process = process
         self._news = asyncio.Event()
         self._stopping = False
         self._running = 0
-        # Nobody may delete a file while somebody is about to write down that it is there.
-        self._shelves = asyncio.Lock()
 
     def wake(self) -> None:
         """There may be something to find out."""
@@ -108,7 +109,8 @@ class Errands:
         if room <= 0:
             # Whatever is due waits for one of those under way, and that one says when it is done.
             return [], None
-        return errands.take(session, limit=room), errands.next_due(session)
+        taken = errands.take(session, limit=room, holder=self._process)
+        return taken, errands.next_due(session)
 
     async def _sweep_store(self) -> None:
         try:
@@ -123,12 +125,17 @@ class Errands:
         try:
             await self._carry_out(task)
         except TryAgain as why:
-            log.info("errand_again", kind=task.kind, errand=task.id, why=str(why))
+            log.info("errand_again", kind=task.kind, origin=_origin_of(task), why=str(why))
             await self._again(task)
         except Exception as error:  # noqa: BLE001 - a bug must not take the others along
             if is_away(error):
                 # The row still has its lease: it comes up again by itself.
-                log.warning("errand_not_finished", kind=task.kind, error=type(error).__name__)
+                log.warning(
+                    "errand_not_finished",
+                    kind=task.kind,
+                    origin=_origin_of(task),
+                    error=type(error).__name__,
+                )
                 return
             _log_failure("errand_failed", task, error)
             await self._again(task)
@@ -139,8 +146,8 @@ class Errands:
     async def _again(self, task: Task) -> None:
         try:
             if task.last:
-                log.error("errand_given_up", kind=task.kind, errand=task.id)
-                await self._intake.say(lambda turn: _give_up(turn, task))
+                log.error("errand_given_up", kind=task.kind, origin=_origin_of(task))
+                await self._intake.say(lambda turn: _give_up(turn, task), origin=_origin_of(task))
             else:
                 await self._database.run(lambda session: errands.again(session, task=task))
         except Exception as error:  # noqa: BLE001 - a bug must not take the others along
@@ -152,7 +159,7 @@ class Errands:
             if errands.done(turn.session, task=task):
                 finish(turn)
 
-        await self._intake.say(work)
+        await self._intake.say(work, origin=_origin_of(task))
 
     async def _carry_out(self, task: Task) -> None:
         match task.kind:
@@ -180,7 +187,7 @@ class Errands:
             await self._finish(task, _unreachable(task, error))
             return
         found = _found(picture, len(data), self._house.policy.zone)
-        async with self._shelves:
+        async with self._database.shelves(shared=True):
             await self._keep(picture, data)
             await self._finish(
                 task, lambda turn: answers.picture_found(turn, photo_id=photo_id, found=found)
@@ -197,13 +204,14 @@ class Errands:
                     turn,
                     key="store_full",
                     text=turn.words_of(None).tr("There is no space left for photos."),
-                )
+                ),
+                origin="store",
             )
             raise TryAgain("store full") from full
 
     async def _forget(self, task: Task) -> None:
         digests: list[str] = task.payload["sha256"]
-        async with self._shelves:
+        async with self._database.shelves():
             free = await self._database.run(
                 lambda session: photos.unreferenced(session, digests=digests)
             )
@@ -265,6 +273,10 @@ async def missing_rights(api: BotApi, chat_id: int) -> list[str]:
         case "restricted" if member.get("is_member", True):
             return ["post"] if not member.get("can_send_messages") else ["admin"]
     return ["member"]
+
+
+def _origin_of(task: Task) -> str:
+    return task.origin or f"errand:{task.id}"
 
 
 def _nothing_more(turn: Turn) -> None:
@@ -358,7 +370,7 @@ def _log_failure(event: str, task: Task, error: Exception) -> None:
     log.error(
         event,
         kind=task.kind,
-        errand=task.id,
+        origin=_origin_of(task),
         error=type(error).__name__,
         frames=frames_of(error)[-4:],
     )

@@ -12,6 +12,7 @@ import json
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from enum import StrEnum
+from time import perf_counter
 from typing import Any
 
 import structlog
@@ -24,6 +25,7 @@ from telegram.request import BaseRequest, RequestData
 
 from bot.database import Database, is_away
 from bot.logs import frames_of
+from bot.metrics import Metrics
 from handlers import routing_table, timers
 from handlers.context import ButtonAnswer, Context, House, Turn, taking_turn
 from handlers.errors import on_error
@@ -66,17 +68,21 @@ class Suspended(RuntimeError):  # noqa: N818
 class Intake:
     """Applies updates, and whatever else is to be said in a transaction of its own."""
 
-    def __init__(self, database: Database, house: House, me: Mapping[str, Any]) -> None:
+    def __init__(
+        self, database: Database, house: House, me: Mapping[str, Any], metrics: Metrics
+    ) -> None:
         """Nothing is opened yet.
 
         Args:
             database: runs the transactions.
             house: rules, districts, languages.
             me: what getMe said of the bot.
+            metrics: counts updates.
         """
         self._database = database
         self._house = house
         self._me = dict(me)
+        self._metrics = metrics
         self._of_thread = threading.local()
         self._listeners: list[Callable[[list[ButtonAnswer]], None]] = []
         # How often the database failed on an update, while it was the first to be tried.
@@ -100,18 +106,31 @@ class Intake:
         Raises:
             DatabaseAway: try again later.
         """
+        begun = perf_counter()
         outcome, answers = await self._database.in_thread(self._apply, update)
+        seconds = perf_counter() - begun
+        kind = _kind_of(update)
+        self._metrics.update(kind, outcome, seconds)
+        log.debug(
+            "update_taken_in",
+            origin=_origin_of(update),
+            kind=kind,
+            outcome=outcome,
+            ms=round(seconds * 1000, 1),
+        )
         self._committed(answers)
         return outcome
 
-    async def say(self, work: Callable[[Turn], None]) -> None:
+    async def say(self, work: Callable[[Turn], None], *, origin: str) -> None:
         """Run something that speaks unasked: a timer, the answer to an errand.
 
         Args:
             work: gets a turn; what it says is sent after the commit.
+            origin: what it comes from, for the log, e.g. `timer:remind`.
         """
 
         def in_transaction(session: Session) -> list[ButtonAnswer]:
+            session.info["origin"] = origin
             turn = Turn(session, self._house)
             work(turn)
             return turn.button_answers
@@ -147,7 +166,7 @@ class Intake:
             # Not even the failure can be written down: one update must not stop all others.
             log.error(  # noqa: TRY400 - the traceback would carry what people sent
                 "update_dropped",
-                update_id=raw["update_id"],
+                origin=_origin_of(raw),
                 error=type(second).__name__,
                 frames=frames_of(second)[-4:],
             )
@@ -156,6 +175,7 @@ class Intake:
     def _attempt(self, raw: dict[str, Any]) -> tuple[Outcome, list[ButtonAnswer]]:
         application = self._application()
         with self._database.transaction() as session:
+            session.info["origin"] = _origin_of(raw)
             if not updates.first_sight(session, update_id=raw["update_id"]):
                 return Outcome.DUPLICATE, []
             turn = Turn(session, self._house)
@@ -186,6 +206,7 @@ class Intake:
         frames = frames_of(error)
         text = "\n".join([*frames, type(error).__name__])
         with self._database.transaction() as session:
+            session.info["origin"] = _origin_of(raw)
             failure = updates.failed(session, update_id=raw["update_id"], error=text, payload=raw)
             self._failed.add(raw["update_id"])
             if failure.set_aside:
@@ -194,7 +215,7 @@ class Intake:
                 self._tell_of_failure(session, raw)
         log.error(
             "update_failed",
-            update_id=raw["update_id"],
+            origin=_origin_of(raw),
             tries=failure.tries,
             set_aside=failure.set_aside,
             error=type(error).__name__,
@@ -304,6 +325,16 @@ def routing_application(
     application.add_error_handler(on_error)
     asyncio.run(application.initialize())
     return application
+
+
+def _origin_of(raw: dict[str, Any]) -> str:
+    """The thread through the logs, from an update to all that is sent because of it."""
+    return f"update:{raw['update_id']}"
+
+
+def _kind_of(raw: dict[str, Any]) -> str:
+    # Only what we know: a label of a figure must not grow with what people make up.
+    return next((kind for kind in ALLOWED_UPDATES if kind in raw), "other")
 
 
 def _speaks_to_us(update: Update) -> bool:

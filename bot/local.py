@@ -53,7 +53,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             serving = tasks.create_task(server.serve(app, port=port, ready=address.set_result))
             here = await address
             await application.serve(
-                _in_local_chat(settings, here), stop, lambda _name, _code: _ready(here)
+                _in_local_chat(settings, here),
+                stop,
+                lambda username, code: _ready(here),  # noqa: ARG005
             )
             serving.cancel()
 

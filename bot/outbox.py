@@ -1,11 +1,12 @@
 """The only sender. It takes what transactions left to be sent, chat by chat, and settles it.
 
 What became of a call is one of the outcomes of services.outbox; the table from Telegram's errors to
-outcomes is `_outcome_of`. Order is kept within a chat; a chat that must wait holds up no other.
+outcomes is `_outcome_of`. Any number of processes send side by side:
+one message of a chat is on its way at a time, whoever sends it, so order is kept within a chat; a
+chat that must wait holds up no other.
 """
 
 import asyncio
-from collections import defaultdict
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -27,6 +28,7 @@ from bot.aiohttp_request import was_not_sent
 from bot.bot_api import BotApi, Upload
 from bot.database import Database, is_away
 from bot.logs import frames_of
+from bot.metrics import Metrics
 from handlers import cards, timers
 from handlers.context import ButtonAnswer, House, Turn
 from models import clock
@@ -34,6 +36,7 @@ from models.outgoing import Guarantee
 from services import outbox
 from services.outbox import (
     Again,
+    Claimed,
     Dead,
     Moved,
     Outcome,
@@ -50,13 +53,23 @@ log = structlog.get_logger()
 # The first wait after a failure that may pass, doubled each time up to the longest; in seconds.
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
 # Without news the outbox looks by itself this often, in seconds: the rows are the truth.
-LOOK_AGAIN_S = 30.0
+LOOK_AGAIN_S = 10.0
 
 
 class Outbox:
     """Sends what is queued, as long as it runs."""
 
-    def __init__(self, database: Database, api: BotApi, store: PhotoStore, house: House) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        api: BotApi,
+        store: PhotoStore,
+        house: House,
+        metrics: Metrics,
+        process: int,
+        bulk_per_second: int,
+    ) -> None:
         """Nothing is sent yet.
 
         Args:
@@ -64,16 +77,23 @@ class Outbox:
             api: how they are sent.
             store: has the copies of pictures Telegram has no photo of.
             house: languages, for alarms.
+            metrics: counts what was sent and what was not.
+            process: the number under which rows are held while they are on their way.
+            bulk_per_second: the pace of bulk, of all processes together.
         """
         self._database = database
         self._api = api
         self._store = store
         self._house = house
+        self._metrics = metrics
+        self._process = process
+        self._bulk_per_second = bulk_per_second
         self._news = asyncio.Event()
         self._stopping = False
-        self._busy: set[int] = set()
+        self._under_way = 0
         self._outcomes: list[Outcome] = []
-        self._finished: set[int] = set()
+        # Bulk waits for its pace until then.
+        self._bulk_at: datetime | None = None
         self._answers: list[ButtonAnswer] = []
 
     def wake(self, answers: list[ButtonAnswer]) -> None:
@@ -96,18 +116,15 @@ class Outbox:
                 try:
                     claimed, due = await self._settle_and_claim()
                 except DBAPIError as error:
-                    log.warning("outbox_database_away", error=type(error).__name__)
+                    log.warning("outbox_not_claimed", error=type(error).__name__)
                     if self._stopping:
                         break
-                    await self._wait_for_news(1.0)
+                    await self._wait_for_news(1.0 if is_away(error) else 0.0)
                     continue
-                by_chat: defaultdict[int, list[Sending]] = defaultdict(list)
                 for sending in claimed:
-                    by_chat[sending.chat_id].append(sending)
-                for chat_id, sendings in by_chat.items():
-                    self._busy.add(chat_id)
-                    tasks.create_task(self._send_in_order(chat_id, sendings))
-                if self._stopping and not claimed and not self._busy:
+                    self._under_way += 1
+                    tasks.create_task(self._send_one(sending))
+                if self._stopping and not claimed and not self._under_way:
                     break
                 await self._wait_for_news(_seconds_until(due))
         # Whatever was under way has ended with the group: remember what became of it.
@@ -125,26 +142,33 @@ class Outbox:
 
     async def _settle_and_claim(self) -> tuple[list[Sending], datetime | None]:
         outcomes, self._outcomes = self._outcomes, []
-        finished, self._finished = self._finished, set()
-        busy = self._busy - finished
+        held_back = self._bulk_at if self._bulk_at and self._bulk_at > clock.now() else None
 
-        def work(session: Session) -> tuple[list[Sending], datetime | None]:
+        def work(session: Session) -> tuple[Claimed, datetime | None]:
             self._settle(session, outcomes)
-            claimed, more = outbox.claim(session, busy=busy)
-            return claimed, clock.now() if more else outbox.next_due(session)
+            claimed = outbox.claim(
+                session,
+                holder=self._process,
+                bulk_per_second=self._bulk_per_second,
+                with_bulk=held_back is None,
+            )
+            # What was claimed brings us back here by itself once it is sent.
+            return claimed, None if claimed.sendings else outbox.next_due(session)
 
         try:
-            result = await self._database.run(work)
+            claimed, due = await self._database.run(work)
         except DBAPIError as error:
             if is_away(error):
                 # Nothing was committed: what is known of the sendings must not be forgotten.
                 self._outcomes = outcomes + self._outcomes
             else:
                 await self._settle_one_by_one(outcomes)
-            self._finished |= finished
             raise
-        self._busy -= finished
-        return result
+        self._bulk_at = held_back or claimed.bulk_at
+        if claimed.more:
+            return claimed.sendings, clock.now()
+        moments = [moment for moment in (due, self._bulk_at) if moment is not None]
+        return claimed.sendings, min(moments, default=None)
 
     async def _settle_one_by_one(self, outcomes: list[Outcome]) -> None:
         # One of them cannot be written down; it must not keep the others from it.
@@ -176,7 +200,7 @@ class Outbox:
     def _settle(self, session: Session, outcomes: list[Outcome]) -> None:
         if not outcomes:
             return
-        outbox.settle(session, outcomes=outcomes)
+        outbox.settle(session, holder=self._process, outcomes=outcomes)
         for outcome in outcomes:
             if isinstance(outcome, Dead):
                 turn = Turn(session, self._house)
@@ -190,33 +214,34 @@ class Outbox:
             if isinstance(outcome, Moved):
                 cards.deal_anew(Turn(session, self._house), chat_id=outcome.new_id)
 
-    async def _send_in_order(self, chat_id: int, sendings: list[Sending]) -> None:
-        stopped = False
-        for sending in sendings:
-            if stopped:
-                # It keeps its place: nothing of this chat may overtake what could not be sent.
-                self._outcomes.append(Again(sending.id, at=None))
-                continue
-            outcome = await self._send(sending)
-            self._outcomes.append(outcome)
-            stopped = isinstance(outcome, Again | Pause | Moved)
-        self._finished.add(chat_id)
+    async def _send_one(self, sending: Sending) -> None:
+        self._outcomes.append(await self._send(sending))
+        self._under_way -= 1
         self._news.set()
 
     async def _send(self, sending: Sending) -> Outcome:
         try:
-            return await self._call(sending)
+            sent = await self._call(sending)
         except TelegramError as error:
             outcome, reason = _outcome_of(error, sending), type(error).__name__
         except Exception as error:  # noqa: BLE001 - one row must not take the others along
             outcome, reason = Dead(sending.id, f"a bug: {type(error).__name__}"), "a bug"
             log.error(  # noqa: TRY400 - the traceback would carry what people sent
-                "sending_failed", outgoing=sending.id, frames=frames_of(error)[-4:]
+                "sending_failed",
+                outgoing=sending.id,
+                origin=sending.origin,
+                frames=frames_of(error)[-4:],
             )
+        else:
+            log.debug("sent", outgoing=sending.id, method=sending.method, origin=sending.origin)
+            self._metrics.sent()
+            return sent
+        self._metrics.not_sent(reason, type(outcome).__name__.lower())
         say = log.error if isinstance(outcome, Dead) else log.info
         say(
             "not_sent",
             outgoing=sending.id,
+            origin=sending.origin,
             method=sending.method,
             error=reason,
             outcome=type(outcome).__name__,

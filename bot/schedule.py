@@ -18,7 +18,7 @@ from bot.intake import Intake
 from bot.logs import frames_of
 from handlers import timers
 from handlers.context import Turn
-from services import drafts
+from services import drafts, jobs
 
 log = structlog.get_logger()
 
@@ -42,7 +42,10 @@ SWEEP: tuple[Callable[[Turn], None], ...] = (remind, timers.expire, deal_late)
 
 
 def scheduler(intake: Intake, zone: ZoneInfo) -> AsyncIOScheduler:
-    """The timetable, ready to be started.
+    """The timetable, ready to be started; of several processes it runs in the one that leads.
+
+    A paused timetable that is resumed runs what it has missed within `misfire_grace_time`, so what
+    was due while nobody led is done by whoever leads next.
 
     Args:
         intake: runs each job as a transaction of its own.
@@ -59,14 +62,20 @@ def scheduler(intake: Intake, zone: ZoneInfo) -> AsyncIOScheduler:
 
 
 def _job(intake: Intake, work: Callable[[Turn], None]) -> Callable[[], object]:
+    name = work.__name__
+
+    def in_turn(turn: Turn) -> None:
+        work(turn)
+        jobs.succeeded(turn.session, name=name)
+
     async def run() -> None:
         try:
-            await intake.say(work)
+            await intake.say(in_turn, origin=f"timer:{name}")
         except Exception as error:  # noqa: BLE001 - the columns still say it is due: the next run
             if is_away(error):
-                log.warning("job_database_away", job=work.__name__, error=type(error).__name__)
+                log.warning("job_database_away", job=name, error=type(error).__name__)
                 return
-            _log_failure(work.__name__, error)
+            _log_failure(name, error)
 
     return run
 

@@ -1,5 +1,6 @@
 """Things to find out from the outside world after a commit: written down, taken, finished."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,12 +26,14 @@ class Task:
         kind: what is to be found out.
         payload: about what.
         last: no further try will follow.
+        origin: what it came from, for the log.
     """
 
     id: int
     kind: ErrandKind
     payload: dict[str, Any]
     last: bool
+    origin: str | None = None
 
 
 _ASK = Errand.__table__.insert()  # type: ignore[attr-defined]
@@ -41,12 +44,28 @@ def ask(session: Session, *, kind: ErrandKind, payload: dict[str, Any]) -> None:
     now = clock.now()
     session.connection().execute(
         _ASK,
-        {"kind": kind, "payload": payload, "created_at": now, "not_before": now, "tries": 0},
+        {
+            "kind": kind,
+            "payload": payload,
+            "created_at": now,
+            "not_before": now,
+            "tries": 0,
+            "origin": session.info.get("origin"),
+        },
     )
 
 
-def take(session: Session, *, limit: int) -> list[Task]:
-    """Take errands that are due; they are ours until `LEASE` from now."""
+def take(session: Session, *, limit: int, holder: int) -> list[Task]:
+    """Take errands that are due; they are the process's until `LEASE` from now.
+
+    Args:
+        session: the transaction.
+        limit: how many at most.
+        holder: the number of the process that runs them.
+
+    Returns:
+        What is to be done.
+    """
     now = clock.now()
     rows = session.scalars(
         select(Errand)
@@ -58,8 +77,16 @@ def take(session: Session, *, limit: int) -> list[Task]:
     for row in rows:
         row.not_before = now + LEASE
         row.tries += 1
+        row.holder = holder
     return [
-        Task(row.id, ErrandKind(row.kind), row.payload, last=row.tries > len(WAITS)) for row in rows
+        Task(
+            row.id,
+            ErrandKind(row.kind),
+            row.payload,
+            last=row.tries > len(WAITS),
+            origin=row.origin,
+        )
+        for row in rows
     ]
 
 
@@ -79,11 +106,33 @@ def again(session: Session, *, task: Task) -> None:
     if row is not None:
         wait = WAITS[min(row.tries, len(WAITS)) - 1]
         row.not_before = clock.now() + timedelta(seconds=wait)
+        row.holder = None
 
 
-def release_all(session: Session) -> None:
-    """At the start of the only process: what a killed process had taken is due now."""
-    session.execute(update(Errand).where(Errand.tries > 0).values(not_before=clock.now()))
+def holders(session: Session) -> set[int]:
+    """The numbers of the processes that have taken errands."""
+    statement = select(Errand.holder).where(Errand.holder.is_not(None)).distinct()
+    return {holder for holder in session.scalars(statement) if holder is not None}
+
+
+def recover(session: Session, *, alive: Collection[int]) -> int:
+    """What processes that are gone had taken is due now.
+
+    Args:
+        session: the transaction.
+        alive: the numbers of the processes that are there.
+
+    Returns:
+        How many errands were taken up.
+    """
+    statement = (
+        update(Errand)
+        .where(Errand.holder.is_not(None), Errand.holder.not_in(alive))
+        .values(not_before=clock.now(), holder=None)
+        .returning(Errand.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(session.execute(statement).all())
 
 
 def next_due(session: Session) -> datetime | None:

@@ -1,35 +1,46 @@
 """What is to be sent: written with the change it tells of, handed to the sender, settled after."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, select, update
+from sqlalchemy import (
+    CompoundSelect,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
-from models import Card, ChatPause, Outgoing, Photo, clock
+from models import Card, ChatPause, Outgoing, Pace, Photo, clock
 from models.outgoing import Guarantee, OutgoingState
 from models.photos import PhotoState
 from services import chats, people
-from services.upserts import insert_or_update
+from services.upserts import insert_new, insert_or_update
 
 # Our own two methods beside the Bot API's: a view as a new message, and a card sent or edited.
 SAY = "say"
 SHOW = "show"
-# Rows handed to the sender in one go, and how many of one chat: a long queue must not hold up a
-# short one, and what a killed process had sent but not settled comes twice.
+# Rows handed to the sender in one go, each of another chat.
 BATCH = 200
-PER_CHAT = 20
-
+# Bulk may run ahead of its pace by so much: one second never holds more than a fifth above it.
+PACE_AHEAD = timedelta(seconds=0.2)
+BULK = "bulk"
 
 # Built once: building a statement costs more than running it.
 _QUEUE = Outgoing.__table__.insert()  # type: ignore[attr-defined]
 _REPLACE = (
     update(Outgoing)
     .where(Outgoing.card_id == bindparam("card"), Outgoing.state == OutgoingState.QUEUED)
-    .values(payload=bindparam("content"))
+    .values(payload=bindparam("content"), origin=bindparam("thread"))
     .returning(Outgoing.id)
 )
 
@@ -43,6 +54,7 @@ def queue(
     card: Card | None = None,
     card_is_new: bool = False,
     guarantee: Guarantee = Guarantee.AT_LEAST_ONCE,
+    bulk: bool = False,
 ) -> None:
     """Have something sent once this transaction is committed, after all before it in that chat.
 
@@ -54,10 +66,14 @@ def queue(
         card: the card a `SHOW` is about. What waits unsent for it is replaced.
         card_is_new: the card was made in this transaction, so nothing waits for it yet.
         guarantee: what to do if nobody knows whether it arrived.
+        bulk: it is one of many and may wait: it is paced, and goes after everything else.
     """
+    origin = session.info.get("origin")
     if card is not None and not card_is_new:
         waiting = (
-            session.connection().execute(_REPLACE, {"card": card.id, "content": payload}).first()
+            session.connection()
+            .execute(_REPLACE, {"card": card.id, "content": payload, "thread": origin})
+            .first()
         )
         if waiting is not None:
             return
@@ -72,6 +88,8 @@ def queue(
             "state": OutgoingState.QUEUED,
             "created_at": clock.now(),
             "tries": 0,
+            "bulk": bulk,
+            "origin": origin,
         },
     )
 
@@ -96,6 +114,7 @@ class Sending:
         payload: its parameters.
         guarantee: what to do if nobody knows whether it arrived.
         tries: how often it was tried before.
+        origin: what it came from, for the log.
         message_id: where the card stands already, if it does.
         has_photo: the card there carries a photo.
         pictures: those the payload names, in order; what cannot be shown is left out.
@@ -107,6 +126,7 @@ class Sending:
     payload: dict[str, Any]
     guarantee: Guarantee
     tries: int
+    origin: str | None
     message_id: int | None
     has_photo: bool
     pictures: tuple[Picture, ...]
@@ -168,61 +188,108 @@ class Moved:
 Outcome = Sent | Again | Pause | Dead | Unreachable | Moved
 
 
-def claim(session: Session, *, busy: Iterable[int]) -> tuple[list[Sending], bool]:
-    """Take what may be sent now, in order within each chat.
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What was handed to the sender.
+
+    Attributes:
+        sendings: rows marked as being on their way, one a chat.
+        more: there may be more to be had at once.
+        bulk_at: bulk waits for its pace until then; None if none was held back.
+    """
+
+    sendings: list[Sending]
+    more: bool
+    bulk_at: datetime | None
+
+
+_earlier = aliased(Outgoing)
+_NOW = bindparam("now", type_=Outgoing.created_at.type)
+# The first row of each chat that nothing goes before: nothing of the chat is on its way, nothing
+# older waits, and bulk lets everything else go first. A first row whose moment has not come holds
+# up what comes after it. Of two processes one gets the row; the other passes it by.
+_HEADS = (
+    select(Outgoing)
+    .where(
+        Outgoing.state == OutgoingState.QUEUED,
+        or_(Outgoing.not_before.is_(None), Outgoing.not_before <= _NOW),
+        Outgoing.chat_id.not_in(select(ChatPause.chat_id).where(ChatPause.until > _NOW)),
+        ~exists().where(
+            _earlier.chat_id == Outgoing.chat_id,
+            or_(
+                _earlier.state == OutgoingState.SENDING,
+                and_(
+                    _earlier.state == OutgoingState.QUEUED,
+                    or_(
+                        and_(Outgoing.bulk.is_(True), _earlier.bulk.is_(False)),
+                        and_(_earlier.bulk == Outgoing.bulk, _earlier.id < Outgoing.id),
+                    ),
+                ),
+            ),
+        ),
+    )
+    .order_by(Outgoing.bulk, Outgoing.id)
+    .limit(BATCH)
+    .with_for_update(skip_locked=True, of=Outgoing)
+)
+_HEADS_BUT_BULK = _HEADS.where(Outgoing.bulk.is_(False))
+_TAKE = (
+    update(Outgoing)
+    .where(Outgoing.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state=OutgoingState.SENDING,
+        tries=Outgoing.tries + 1,
+        # Unique in the table: should two processes ever hold rows of one chat, the second fails.
+        lane=Outgoing.chat_id,
+        holder=bindparam("process"),
+    )
+    .execution_options(synchronize_session=False)
+)
+
+
+def claim(
+    session: Session, *, holder: int, bulk_per_second: int, with_bulk: bool = True
+) -> Claimed:
+    """Take what may be sent now, one row of a chat.
 
     Args:
         session: the transaction.
-        busy: chats something is being sent to already.
+        holder: the number of the process that sends it.
+        bulk_per_second: the pace of bulk, of all processes together.
+        with_bulk: whether bulk is wanted; not while it is known to wait for its pace.
 
     Returns:
-        Rows marked as being sent, at most `PER_CHAT` of a chat and nothing of one that rests, is
-        busy, or whose turn has not come; and whether there may be more for other chats at once.
+        What is the process's to send now.
+
+    Raises:
+        IntegrityError: another process is just taking a row of one of the chats; try again.
     """
     now = clock.now()
-    earlier = aliased(Outgoing)
-    resting = select(ChatPause.chat_id).where(ChatPause.until > now)
-    query = (
-        select(Outgoing)
-        .where(
-            Outgoing.state == OutgoingState.QUEUED,
-            Outgoing.chat_id.not_in(resting),
-            # What comes after a row whose time has not come waits with it.
-            ~exists().where(
-                earlier.chat_id == Outgoing.chat_id,
-                earlier.id <= Outgoing.id,
-                earlier.state == OutgoingState.QUEUED,
-                earlier.not_before > now,
-            ),
+    found = session.scalars(_HEADS if with_bulk else _HEADS_BUT_BULK, {"now": now}).all()
+    rows = [row for row in found if not row.bulk]
+    bulk_at = None
+    if len(rows) < len(found):
+        allowed, bulk_at = _keep_pace(
+            session, wanted=len(found) - len(rows), per_second=bulk_per_second
         )
-        .order_by(Outgoing.id)
-        .limit(BATCH)
-        .with_for_update(skip_locked=True, of=Outgoing)
-    )
-    if busy := list(busy):
-        query = query.where(Outgoing.chat_id.not_in(busy))
-    found = session.scalars(query).all()
-    rows: list[Outgoing] = []
-    taken: Counter[int] = Counter()
-    cards: set[int] = set()
-    for row in found:
-        # Where a card stands is known only once the showing before is settled.
-        if taken[row.chat_id] >= PER_CHAT or row.card_id in cards:
-            taken[row.chat_id] = PER_CHAT
-            continue
-        if row.card_id is not None:
-            cards.add(row.card_id)
-        taken[row.chat_id] += 1
-        rows.append(row)
+        rows += [row for row in found if row.bulk][:allowed]
     if not rows:
-        return [], False
-    session.execute(
-        update(Outgoing)
-        .where(Outgoing.id.in_([row.id for row in rows]))
-        .values(state=OutgoingState.SENDING, tries=Outgoing.tries + 1)
-        .execution_options(synchronize_session=False)
-    )
-    return _with_context(session, rows), len(found) == BATCH
+        return Claimed([], more=False, bulk_at=bulk_at)
+    session.execute(_TAKE, {"ids": [row.id for row in rows], "process": holder})
+    return Claimed(_with_context(session, rows), more=len(found) == BATCH, bulk_at=bulk_at)
+
+
+def _keep_pace(session: Session, *, wanted: int, per_second: int) -> tuple[int, datetime | None]:
+    """How many of bulk may go now, and when the next may where some have to wait."""
+    now = clock.now()
+    insert_new(session, model=Pace, values={"name": BULK, "next_at": now})
+    row = session.get_one(Pace, BULK, with_for_update=True)
+    step = timedelta(seconds=1 / per_second)
+    begin = max(row.next_at, now)
+    room = max(0, math.floor((now + PACE_AHEAD - begin) / step))
+    allowed = min(wanted, room)
+    row.next_at = begin + allowed * step
+    return allowed, row.next_at - PACE_AHEAD + step if allowed < wanted else None
 
 
 def _with_context(session: Session, rows: Sequence[Outgoing]) -> list[Sending]:
@@ -250,6 +317,7 @@ def _with_context(session: Session, rows: Sequence[Outgoing]) -> list[Sending]:
                 payload=row.payload,
                 guarantee=Guarantee(row.guarantee),
                 tries=row.tries,
+                origin=row.origin,
                 message_id=card.message_id if card else None,
                 has_photo=card.has_photo if card else False,
                 pictures=tuple(
@@ -269,23 +337,24 @@ def _photo_ids(payload: dict[str, Any]) -> list[int]:
     return [payload["photo_id"]] if payload.get("photo_id") else []
 
 
-def settle(session: Session, *, outcomes: Sequence[Outcome]) -> None:
+def settle(session: Session, *, holder: int, outcomes: Sequence[Outcome]) -> None:
     """Take in what became of what was sent.
 
     Args:
         session: the transaction.
+        holder: the process that sent it; what others have taken up meanwhile is theirs.
         outcomes: one a row.
     """
     sent = [outcome for outcome in outcomes if isinstance(outcome, Sent)]
     if sent:
         _remember(session, sent)
-        session.execute(delete(Outgoing).where(Outgoing.id.in_([outcome.id for outcome in sent])))
+        session.execute(_DELETE, {"ids": [outcome.id for outcome in sent], "process": holder})
     for outcome in outcomes:
         match outcome:
             case Sent():
                 pass
             case Again(id=row_id, at=at, error=error):
-                _requeue(session, row_id, at=at, error=error)
+                _let_go(session, row_id, holder, not_before=at, error=error)
             case Pause(id=row_id, chat_id=chat_id, until=until):
                 insert_or_update(
                     session,
@@ -293,19 +362,41 @@ def settle(session: Session, *, outcomes: Sequence[Outcome]) -> None:
                     values={"chat_id": chat_id, "until": until},
                     key=("chat_id",),
                 )
-                _requeue(session, row_id, at=None, error="429")
+                _let_go(session, row_id, holder, error="429")
             case Dead(id=row_id, error=error):
-                session.execute(
-                    update(Outgoing)
-                    .where(Outgoing.id == row_id)
-                    .values(state=OutgoingState.DEAD, error=error[:255])
-                )
+                _let_go(session, row_id, holder, state=OutgoingState.DEAD, error=error[:255])
             case Unreachable(id=row_id, chat_id=chat_id):
                 people.unreachable(session, person_id=chat_id)
-                session.execute(delete(Outgoing).where(Outgoing.id == row_id))
+                session.execute(_DELETE, {"ids": [row_id], "process": holder})
             case Moved(id=row_id, old_id=old_id, new_id=new_id):
                 chats.migrate(session, old_id=old_id, new_id=new_id)
-                _requeue(session, row_id, at=None, error=None)
+                _let_go(session, row_id, holder)
+
+
+_DELETE = (
+    delete(Outgoing)
+    .where(
+        Outgoing.id.in_(bindparam("ids", expanding=True)), Outgoing.holder == bindparam("process")
+    )
+    .execution_options(synchronize_session=False)
+)
+
+
+def _let_go(
+    session: Session,
+    row_id: int,
+    holder: int,
+    *,
+    state: OutgoingState = OutgoingState.QUEUED,
+    not_before: datetime | None = None,
+    error: str | None = None,
+) -> None:
+    session.execute(
+        update(Outgoing)
+        .where(Outgoing.id == row_id, Outgoing.holder == holder)
+        .values(state=state, not_before=not_before, error=error, lane=None, holder=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _remember(session: Session, sent: Sequence[Sent]) -> None:
@@ -331,41 +422,145 @@ def _remember(session: Session, sent: Sequence[Sent]) -> None:
             )
 
 
-def _requeue(session: Session, row_id: int, *, at: datetime | None, error: str | None) -> None:
-    session.execute(
-        update(Outgoing)
-        .where(Outgoing.id == row_id)
-        .values(state=OutgoingState.QUEUED, not_before=at, error=error)
-    )
+def holders(session: Session) -> set[int]:
+    """The numbers of the processes that hold rows on their way; 0 for rows that name none."""
+    statement = select(Outgoing.holder).where(Outgoing.state == OutgoingState.SENDING).distinct()
+    return {holder or 0 for holder in session.scalars(statement)}
 
 
-def recover(session: Session) -> None:
-    """At the start of the only process: decide what a killed one left half sent.
+def recover(session: Session, *, alive: Collection[int]) -> int:
+    """Decide what processes that are gone left half sent.
 
     What must arrive is sent again, what may arrive only once is not.
+
+    Args:
+        session: the transaction.
+        alive: the numbers of the processes that are there.
+
+    Returns:
+        How many rows were taken up.
     """
-    half_sent = Outgoing.state == OutgoingState.SENDING
-    session.execute(
-        update(Outgoing)
-        .where(half_sent, Outgoing.guarantee == Guarantee.AT_LEAST_ONCE)
-        .values(state=OutgoingState.QUEUED, not_before=None)
-    )
-    session.execute(
-        update(Outgoing)
-        .where(half_sent)
-        .values(state=OutgoingState.DEAD, error="the process ended while sending")
-    )
+    left = session.execute(
+        select(Outgoing.id, Outgoing.guarantee)
+        .where(
+            Outgoing.state == OutgoingState.SENDING,
+            or_(Outgoing.holder.is_(None), Outgoing.holder.not_in(alive)),
+        )
+        # Of two processes that find them, one takes them up.
+        .with_for_update(skip_locked=True)
+    ).all()
+    for guarantee, changes in _LEFT_BEHIND.items():
+        ids = [row.id for row in left if row.guarantee == guarantee]
+        if ids:
+            session.execute(
+                update(Outgoing)
+                .where(Outgoing.id.in_(ids))
+                .values(lane=None, holder=None, **changes)
+                .execution_options(synchronize_session=False)
+            )
+    return len(left)
+
+
+_LEFT_BEHIND: dict[Guarantee, dict[str, Any]] = {
+    Guarantee.AT_LEAST_ONCE: {"state": OutgoingState.QUEUED, "not_before": None},
+    Guarantee.AT_MOST_ONCE: {
+        "state": OutgoingState.DEAD,
+        "error": "the process ended while sending",
+    },
+}
+
+
+_NEXT_DUE: CompoundSelect[datetime | None] = union_all(
+    select(func.min(Outgoing.not_before)).where(
+        Outgoing.state == OutgoingState.QUEUED, Outgoing.not_before > _NOW
+    ),
+    select(func.min(ChatPause.until)).where(ChatPause.until > _NOW),
+)
 
 
 def next_due(session: Session) -> datetime | None:
     """When something waiting may be sent; None if nothing waits for a moment."""
-    now = clock.now()
-    moments = [
-        session.scalar(
-            select(func.min(Outgoing.not_before)).where(
-                Outgoing.state == OutgoingState.QUEUED, Outgoing.not_before > now
-            )
-        ),
-        session.scalar(select(func.min(ChatPause.until)).where(ChatPause.until > now)),
-    ]
+    moments = session.scalars(_NEXT_DUE, {"now": clock.now()})
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message that waits or could not be delivered, as an operator may see it.
+
+    Attributes:
+        id: the row.
+        state: queued, sending or dead.
+        chat_id: to whom.
+        method: what was to be called.
+        created_at: when it was written.
+        tries: how often it was tried.
+        error: why it was not sent, if it was tried.
+        origin: what it came from.
+    """
+
+    id: int
+    state: str
+    chat_id: int
+    method: str
+    created_at: datetime
+    tries: int
+    error: str | None
+    origin: str | None
+
+
+def rows(session: Session, *, state: OutgoingState, limit: int) -> list[Row]:
+    """What is in a state, oldest first; without what it says."""
+    statement = (
+        select(
+            Outgoing.id,
+            Outgoing.state,
+            Outgoing.chat_id,
+            Outgoing.method,
+            Outgoing.created_at,
+            Outgoing.tries,
+            Outgoing.error,
+            Outgoing.origin,
+        )
+        .where(Outgoing.state == state)
+        .order_by(Outgoing.id)
+        .limit(limit)
+    )
+    return [Row(*row) for row in session.execute(statement)]
+
+
+def retry(session: Session, *, ids: Collection[int] | None) -> int:
+    """Send dead letters once more.
+
+    Args:
+        session: the transaction.
+        ids: which; None: all of them.
+
+    Returns:
+        How many are on their way again.
+    """
+    statement = (
+        update(Outgoing)
+        .where(Outgoing.state == OutgoingState.DEAD)
+        .values(state=OutgoingState.QUEUED, not_before=None, tries=0, error=None)
+        .returning(Outgoing.id)
+    )
+    if ids is not None:
+        statement = statement.where(Outgoing.id.in_(ids))
+    return len(session.execute(statement).all())
+
+
+def drop(session: Session, *, ids: Collection[int] | None) -> int:
+    """Give dead letters up for good.
+
+    Args:
+        session: the transaction.
+        ids: which; None: all of them.
+
+    Returns:
+        How many there were.
+    """
+    statement = delete(Outgoing).where(Outgoing.state == OutgoingState.DEAD).returning(Outgoing.id)
+    if ids is not None:
+        statement = statement.where(Outgoing.id.in_(ids))
+    return len(session.execute(statement).all())

@@ -13,11 +13,13 @@ from bot.bot_api import BotApi
 from bot.database import Database
 from bot.errands import Errands
 from bot.intake import ALLOWED_UPDATES, Intake, Outcome
+from bot.metrics import Metrics
 from bot.outbox import Outbox
 from bot.settings import Settings
 from localchat import seed
 from localchat.world import World
 from services import errands as errand_rows
+from services import outbox as outbox_rows
 from services.districts import Districts
 from services.photo_store import PhotoStore
 from services.places import Geocoder
@@ -27,6 +29,8 @@ Message = dict[str, Any]
 # In the illustrative zones: Shanyao's centre.
 HERE = (25.118, 118.905)
 FAR_AWAY = (51.38, -2.36)
+# The number under which what is under way is held.
+PROCESS = 1
 
 
 class Scene:
@@ -49,14 +53,18 @@ class Scene:
         self.me = self.call("getMe")
         self.house = house_of(settings, districts, self.me["username"])
         self.store = PhotoStore(Path(settings.data_dir) / "photos")
-        self.intake = Intake(database, self.house, self.me)
+        self.metrics = Metrics()
+        self.intake = Intake(database, self.house, self.me, self.metrics)
         self.geocoder = geocoder
         self.answers: list[Any] = []
         self.intake.after_commit(self.answers.extend)
         self.outcomes: list[Outcome] = []
         # A handler that raises fails the test, unless that is what it is about.
         self.may_fail = False
-        self.code = database.run_here(lambda session: prepare(session, settings))
+        # As at the start of a process: what the one before left is taken up.
+        database.run_here(lambda session: outbox_rows.recover(session, alive=()))
+        database.run_here(lambda session: errand_rows.recover(session, alive=()))
+        self.code = database.run_here(lambda session: prepare(session, settings, leads=True))
 
     def call(self, method: str, **params: Any) -> Any:
         answer = self.world.call(seed.TOKEN, method, params, {})
@@ -86,7 +94,15 @@ class Scene:
 
     async def send(self) -> None:
         """Send what can be sent now."""
-        outbox = Outbox(self.database, self.api, self.store, self.house)
+        outbox = Outbox(
+            database=self.database,
+            api=self.api,
+            store=self.store,
+            house=self.house,
+            metrics=self.metrics,
+            process=PROCESS,
+            bulk_per_second=1000,
+        )
         outbox.wake(self.answers)
         self.answers.clear()
         outbox.stop()
@@ -101,8 +117,11 @@ class Scene:
             store=self.store,
             house=self.house,
             geocoder=self.geocoder,
+            process=PROCESS,
         )
-        tasks = self.database.run_here(lambda session: errand_rows.take(session, limit=20))
+        tasks = self.database.run_here(
+            lambda session: errand_rows.take(session, limit=20, holder=PROCESS)
+        )
         for task in tasks:
             runner._running += 1
             await runner._do(task)
@@ -111,7 +130,7 @@ class Scene:
     async def sweep(self) -> None:
         """What the timetable does every half minute."""
         for part in schedule.SWEEP:
-            await self.intake.say(part)
+            await self.intake.say(part, origin="timer:sweep")
         await self.settle()
 
     # --- reading along ---

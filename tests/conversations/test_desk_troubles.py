@@ -72,10 +72,10 @@ class TestSettling:
     ) -> None:
         right = outbox.settle
 
-        def broken(session: Any, *, outcomes: Any) -> None:
+        def broken(session: Any, *, holder: int, outcomes: Any) -> None:
             if any(isinstance(outcome, outbox.Sent) and outcome.has_photo for outcome in outcomes):
                 raise IntegrityError("INSERT", {}, Exception("unique"))
-            right(session, outcomes=outcomes)
+            right(session, holder=holder, outcomes=outcomes)
 
         monkeypatch.setattr(outbox, "settle", broken)
         await reported(scene)

@@ -15,7 +15,7 @@ from handlers import answers, timers
 from models import Draft, Errand, Photo, clock
 from services import errands, photos, pictures
 from tests.conversations.people import LIN, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, Scene
+from tests.conversations.scene import HERE, PROCESS, Scene
 from tests.pictures import jpeg
 
 MORE = timedelta(days=8)
@@ -29,6 +29,7 @@ def runner(scene: Scene) -> Errands:
         store=scene.store,
         house=scene.house,
         geocoder=None,
+        process=PROCESS,
     )
 
 
@@ -198,7 +199,7 @@ class TestForgetting:
         assert scene.rows(Draft) == []
 
     async def tidy(self, scene: Scene) -> None:
-        await scene.intake.say(timers.tidy)
+        await scene.intake.say(timers.tidy, origin="timer:tidy")
         await scene.settle()
 
     async def test_a_picture_of_no_report_goes_after_a_week(self, scene: Scene) -> None:
@@ -240,8 +241,8 @@ class TestForgetting:
     ) -> None:
         await self.sent_and_cancelled(scene, jpeg(1))
         clock.advance(MORE)
-        await scene.intake.say(timers.tidy)
-        scene.database.run_here(lambda session: errands.take(session, limit=20))
+        await scene.intake.say(timers.tidy, origin="timer:tidy")
+        scene.database.run_here(lambda session: errands.take(session, limit=20, holder=PROCESS))
         assert len(files(scene)) == 2
         again = Scene(
             world=scene.world,

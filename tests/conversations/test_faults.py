@@ -392,7 +392,7 @@ class TestComingBack:
             people.reachable(turn.session, person_id=RIDER)
             timers.catch_up(turn, person, since)
 
-        await scene.intake.say(back)
+        await scene.intake.say(back, origin="test")
         await scene.settle()
         assert "approved" in scene.said(RIDER)
 

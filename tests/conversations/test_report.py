@@ -505,7 +505,7 @@ class TestOtherThings:
         def forget_category(turn: Turn) -> None:
             turn.session.query(Draft).one().category = "abolished"
 
-        await scene.intake.say(forget_category)
+        await scene.intake.say(forget_category, origin="test")
         await photo(scene)
         assert "What kind?" in scene.said(RIDER)
         await scene.press(RIDER, RIDER, "pothole")
@@ -571,7 +571,7 @@ class TestOtherThings:
         def forget(turn: Turn) -> None:
             conversations.forget(turn.session, name=REPORT, key=(RIDER, RIDER))
 
-        await scene.intake.say(forget)
+        await scene.intake.say(forget, origin="test")
 
     async def test_a_button_pressed_twice_makes_one_report(self, scene: Scene) -> None:
         await photo(scene)

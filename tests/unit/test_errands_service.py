@@ -17,9 +17,9 @@ def ask(database, number=1):
         errands.ask(session, kind=ErrandKind.PHOTO, payload={"photo_id": number})
 
 
-def take(database, limit=10):
+def take(database, limit=10, holder=1):
     with database.transaction() as session:
-        return errands.take(session, limit=limit)
+        return errands.take(session, limit=limit, holder=holder)
 
 
 def again(database, task):
@@ -101,14 +101,34 @@ def test_trying_again_what_somebody_finished_changes_nothing(database):
     assert next_due(database) is None
 
 
-def test_at_the_start_what_a_killed_process_had_taken_is_due(database, midday):
-    ask(database)
-    take(database)
+def test_what_a_dead_process_had_taken_is_due_and_what_a_living_one_has_is_not(database, midday):
+    ask(database, 1)
+    take(database, holder=1)
+    ask(database, 2)
+    take(database, holder=2)
     clock.advance(timedelta(seconds=1))
-    assert take(database) == []
     with database.transaction() as session:
-        errands.release_all(session)
-    assert len(take(database)) == 1
+        assert errands.holders(session) == {1, 2}
+        assert errands.recover(session, alive={2}) == 1
+        assert errands.recover(session, alive={2}) == 0
+    assert [task.payload["photo_id"] for task in take(database)] == [1]
+
+
+def test_what_is_tried_again_later_is_nobodys(database, midday):
+    ask(database)
+    (task,) = take(database)
+    again(database, task)
+    with database.transaction() as session:
+        assert errands.holders(session) == set()
+        assert errands.recover(session, alive=set()) == 0
+
+
+def test_an_errand_bears_the_name_of_what_it_came_from(database):
+    with database.transaction() as session:
+        session.info["origin"] = "update:7"
+        errands.ask(session, kind=ErrandKind.PHOTO, payload={})
+    (task,) = take(database)
+    assert task.origin == "update:7"
 
 
 @pytest.mark.parametrize("count", [1, 30])
