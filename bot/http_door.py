@@ -71,6 +71,11 @@ class HttpDoor:
         with self._socket:
             await self._server.serve(sockets=[self._socket])
 
+    def close(self) -> None:
+        """Listen no more, also where `run` never began."""
+        if self._socket is not None:
+            self._socket.close()
+
     def stop(self) -> None:
         """Take no more requests; end `run` after those under way."""
         self._server.should_exit = True

@@ -215,7 +215,9 @@ class Outbox:
                 cards.deal_anew(Turn(session, self._house), chat_id=outcome.new_id)
 
     async def _send_one(self, sending: Sending) -> None:
-        self._outcomes.append(await self._send(sending))
+        outcome = await self._send(sending)
+        # The list may be another one than before the wait.
+        self._outcomes.append(outcome)
         self._under_way -= 1
         self._news.set()
 

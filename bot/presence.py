@@ -94,14 +94,20 @@ class Presence:
         led = self.leads
         try:
             await asyncio.to_thread(self._look)
-            if await self._look_after_the_dead():
-                for listener in self._taken_up:
-                    listener()
         except SQLAlchemyError as error:
             log.warning("presence_lost", error=type(error).__name__)
             await asyncio.to_thread(self._leave)
         if led != self.leads:
             self._tell(self.leads)
+        try:
+            taken_up = await self._look_after_the_dead()
+        except SQLAlchemyError as error:
+            log.warning("dead_not_looked_after", error=type(error).__name__)
+            return
+        if taken_up:
+            log.info("taken_up", rows=taken_up)
+            for listener in self._taken_up:
+                listener()
 
     def _look(self) -> None:
         """Hold our own lock, and lead if nobody does."""

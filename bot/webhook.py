@@ -81,10 +81,13 @@ class Webhook:
         Raises:
             WebhookRefused: Telegram does not take the address.
         """
-        async with asyncio.TaskGroup() as tasks:
-            serving = tasks.create_task(self._door.run())
-            await self._set()
-            await serving
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                serving = tasks.create_task(self._door.run())
+                await self._set()
+                await serving
+        finally:
+            self._door.close()
 
     def stop(self) -> None:
         """Finish what is being applied, then end `run`. Telegram keeps what comes meanwhile."""
@@ -107,7 +110,6 @@ class Webhook:
                     },
                 )
             except (BadRequest, Forbidden, InvalidToken) as error:
-                self._door.stop()
                 raise WebhookRefused(" ".join(error.message.split())) from error
             except TelegramError as error:
                 wait = _wait(error, failures)

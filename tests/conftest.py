@@ -149,6 +149,12 @@ def sqlite_url(request) -> Iterator[str]:
 
 
 @pytest.fixture
+def postgresql_url(request) -> Iterator[str]:
+    """The address of one on PostgreSQL, for what only that can do."""
+    yield from _url(request, "postgresql", migrated=True)
+
+
+@pytest.fixture
 def postgresql_engine(request) -> Iterator[Engine]:
     """A migrated, empty database on PostgreSQL, for what only that can do."""
     for url in _url(request, "postgresql", migrated=True):

@@ -1,5 +1,6 @@
 """Whatever goes wrong on the way in or out: nothing lost, nothing doubled, no silence."""
 
+import asyncio
 import random
 from datetime import timedelta
 from typing import Any
@@ -226,6 +227,25 @@ class TestGoingOut:
         assert "Where is it?" in said[0]
         assert "What kind?" in said[1]
         assert len(said) == 2
+
+    async def test_what_takes_long_is_settled_though_others_were_settled_meanwhile(
+        self, scene: Scene
+    ) -> None:
+        """A slow answer to one rider must not be forgotten over quick ones to others."""
+        slow = scene.request.hold("sendMessage", RIDER)
+        # The second message of a chat is on its way only once the first was settled.
+        second = scene.request.hold("sendMessage", RIDER_ZH, passing=1)
+        scene.world.send_photos(RIDER, RIDER, [jpeg(1)])
+        for _ in range(2):
+            scene.world.say(RIDER_ZH, RIDER_ZH, "/help")
+        for update in scene.pending():
+            await scene.intake.apply(update)
+        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+            tasks.create_task(scene.send())
+            await second.reached.wait()
+            slow.release.set()
+            second.release.set()
+        assert scene.rows(Outgoing) == []
 
     @pytest.mark.parametrize("kind", ["drop_before", "hang"])
     async def test_what_did_not_arrive_is_sent_again(self, scene: Scene, kind: str) -> None:

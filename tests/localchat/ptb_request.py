@@ -1,5 +1,6 @@
 """PTB's request class on a world in the same process: no socket, every answer real JSON."""
 
+import asyncio
 import json
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -9,6 +10,25 @@ from telegram.request import BaseRequest
 
 from localchat.arguments import Upload
 from localchat.waiting import poll
+
+
+class Gate:
+    """A call that waits: `reached` says that it is there, `release` lets it on."""
+
+    def __init__(self, method, chat_id, passing):
+        self._call = (method, str(chat_id))
+        self._passing = passing
+        self.reached = asyncio.Event()
+        self.release = asyncio.Event()
+
+    async def pass_(self, method, params):
+        if (method, str(params.get("chat_id"))) != self._call or self.reached.is_set():
+            return
+        if self._passing:
+            self._passing -= 1
+            return
+        self.reached.set()
+        await self.release.wait()
 
 
 class WorldRequest(BaseRequest):
@@ -21,6 +41,13 @@ class WorldRequest(BaseRequest):
     def __init__(self, world):
         self.world = world
         self.calls = []
+        self._gates = []
+
+    def hold(self, method, chat_id, *, passing=0):
+        """Holds the next call of a method for a chat, after letting some pass; gives the gate."""
+        gate = Gate(method, chat_id, passing)
+        self._gates.append(gate)
+        return gate
 
     @property
     def read_timeout(self):
@@ -56,6 +83,8 @@ class WorldRequest(BaseRequest):
                 data = content if isinstance(content, bytes) else content.read()
                 files[name] = Upload(data, filename, mime)
         self.calls.append((called, params))
+        for gate in self._gates:
+            await gate.pass_(called, params)
         on_the_way = self.world.faults.take_transport(called, params)
         if on_the_way == "hang":
             raise TimedOut

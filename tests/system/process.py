@@ -19,12 +19,14 @@ PATIENCE = 30.0
 
 
 class Sentinel:
-    """One running `sentinel run`, with what it printed."""
+    """One running `sentinel run` or `serve`, with what it printed."""
 
-    def __init__(self, data_dir: Path, port: int, **environment: str) -> None:
+    def __init__(
+        self, data_dir: Path, port: int, *, command: str = "run", **environment: str
+    ) -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("SENTINEL_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "run"],
+            [sys.executable, "-m", "bot", command],
             cwd=ROOT,
             env=clean
             | {
@@ -90,9 +92,11 @@ class Sentinel:
 
 
 @contextmanager
-def running(data_dir: Path, port: int, **environment: str) -> Iterator[Sentinel]:
-    """A `sentinel run` that is gone at the end, whatever happens."""
-    sentinel = Sentinel(data_dir, port, **environment)
+def running(
+    data_dir: Path, port: int, *, command: str = "run", **environment: str
+) -> Iterator[Sentinel]:
+    """A `sentinel run` or `serve` that is gone at the end, whatever happens."""
+    sentinel = Sentinel(data_dir, port, command=command, **environment)
     try:
         yield sentinel
     finally:
