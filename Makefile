@@ -1,4 +1,4 @@
-# make run · test · check · bench · lock
+# make run · test · drill · check · bench · lock
 #
 # A fresh machine needs Python 3.11 or newer, make and a package index. Everything is installed into
 # .venv from the locked, hashed lists in requirements/; a second call installs nothing.
@@ -13,11 +13,12 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench schema lock
+.PHONY: help run test drill check bench schema lock
 
 help:
 	@echo "make run    start the bot; without a token together with the local chat"
 	@echo "make test   every test, on SQLite and PostgreSQL"
+	@echo "make drill  the slow fault drills: power cuts, outages, full disks, a hundred thousand updates"
 	@echo "make check  style, types, layers, migrations, catalogues, schema"
 	@echo "make bench  what the project claims about speed, measured"
 	@echo "make schema write config.schema.json anew after a change of the settings"
@@ -29,6 +30,9 @@ run: .venv/installed-run
 
 test: .venv/installed-dev
 	@exec $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+drill: .venv/installed-dev
+	@exec $(BIN)/python -m pytest -m drill $(ARGS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check

@@ -1,7 +1,7 @@
 """The only sender. It takes what transactions left to be sent, chat by chat, and settles it.
 
 What became of a call is one of the outcomes of services.outbox; the table from Telegram's errors to
-outcomes is `_outcome_of`. Any number of processes send side by side:
+outcomes is `outcome_of`. Any number of processes send side by side:
 one message of a chat is on its way at a time, whoever sends it, so order is kept within a chat; a
 chat that must wait holds up no other.
 """
@@ -19,9 +19,9 @@ from telegram.error import (
     ChatMigrated,
     Forbidden,
     InvalidToken,
+    NetworkError,
     RetryAfter,
     TelegramError,
-    TimedOut,
 )
 
 from bot.aiohttp_request import was_not_sent
@@ -225,7 +225,7 @@ class Outbox:
         try:
             sent = await self._call(sending)
         except TelegramError as error:
-            outcome, reason = _outcome_of(error, sending), type(error).__name__
+            outcome, reason = outcome_of(error, sending), type(error).__name__
         except Exception as error:  # noqa: BLE001 - one row must not take the others along
             outcome, reason = Dead(sending.id, f"a bug: {type(error).__name__}"), "a bug"
             log.error(  # noqa: TRY400 - the traceback would carry what people sent
@@ -406,7 +406,16 @@ def _is_about_the_file(error: BadRequest) -> bool:
     return any(word in message for word in ("file", "photo", "image"))
 
 
-def _outcome_of(error: TelegramError, sending: Sending) -> Outcome:
+def outcome_of(error: TelegramError, sending: Sending) -> Outcome:
+    """What becomes of a message whose call failed.
+
+    Args:
+        error: what PTB made of the answer, or of its absence.
+        sending: the message.
+
+    Returns:
+        The outcome: wait, try again, move, or give up.
+    """
     now = clock.now()
     # BadRequest and TimedOut are NetworkErrors to PTB: the order matters.
     match error:
@@ -421,11 +430,16 @@ def _outcome_of(error: TelegramError, sending: Sending) -> Outcome:
         case BadRequest() if sending.method.startswith("editMessage"):
             # Buttons of a message that is gone: there is nothing left to change.
             return Sent(sending.id)
+        case BadRequest() | Forbidden() if sending.method == "leaveChat":
+            # We are out already.
+            return Sent(sending.id)
         case Forbidden() | BadRequest():
             return Dead(sending.id, error.message)
         case InvalidToken():
             return Again(sending.id, at=now + timedelta(seconds=LONGEST_WAIT), error="token")
-        case TimedOut() if sending.guarantee is Guarantee.AT_MOST_ONCE and not was_not_sent(error):
+        case NetworkError() if sending.guarantee is Guarantee.AT_MOST_ONCE and not was_not_sent(
+            error
+        ):
             return Dead(sending.id, "nobody knows whether it arrived")
     wait = min(FIRST_WAIT * 2 ** min(sending.tries, 12), LONGEST_WAIT)
     return Again(sending.id, at=now + timedelta(seconds=wait), error=type(error).__name__)

@@ -33,9 +33,10 @@ def config() -> Config:
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Run the migrations that are still to be run.
 
-    Of several processes that start at once, one runs them and the others wait. A database that is
-    newer than this program is left as it is: migrations only add what the version before can do
-    without, so a process of that version may start again while the new one is being rolled out.
+    Of several processes that start at once, one runs them and the others wait. On PostgreSQL a
+    database that is newer than this program is left as it is: migrations only add what the version
+    before can do without, so a process of that version may start again while the next is being
+    rolled out. On SQLite there is one process, and an older program has no business there.
 
     Args:
         engine: the database.
@@ -75,7 +76,9 @@ def _lock_timed_out(error: OperationalError) -> bool:
 
 
 def _is_newer(engine: Engine) -> bool:
-    """Whether a later version of this program has migrated the database already."""
+    """Whether a later version of this program has migrated the database already, on PostgreSQL."""
+    if engine.dialect.name == "sqlite":
+        return False
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
     with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()

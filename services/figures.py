@@ -38,7 +38,7 @@ class Figures:
 def now(session: Session) -> Figures:
     """Count what stands open; by indexes only, so that it may be asked every few seconds."""
     states = select(Outgoing.state, func.count()).group_by(Outgoing.state)
-    found = dict(session.execute(states).tuples().all())
+    found = {row[0]: row[1] for row in session.execute(states)}
     return Figures(
         outbox={state: found.get(state, 0) for state in OutgoingState},
         oldest_waiting=session.scalar(
@@ -53,7 +53,7 @@ def now(session: Session) -> Figures:
         ),
         open_reports=_count(session, select(func.count(Report.id)).where(_OPEN)),
         overdue_reports=_overdue(session),
-        jobs=dict(session.execute(select(JobRun.name, JobRun.succeeded_at)).tuples().all()),
+        jobs={job.name: job.succeeded_at for job in session.scalars(select(JobRun))},
     )
 
 

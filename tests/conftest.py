@@ -123,7 +123,8 @@ def postgresql_server() -> Iterator[PostgresServer]:
     server.stop()
 
 
-def _url(request: pytest.FixtureRequest, kind: str, *, migrated: bool) -> Iterator[str]:
+def url_of(request: pytest.FixtureRequest, kind: str, *, migrated: bool) -> Iterator[str]:
+    """The address of a database of the test's own, gone once the iterator goes on."""
     if kind == "sqlite":
         file = request.getfixturevalue("tmp_path") / "sentinel.db"
         if migrated:
@@ -139,25 +140,25 @@ def _url(request: pytest.FixtureRequest, kind: str, *, migrated: bool) -> Iterat
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request) -> Iterator[str]:
     """The address of a migrated, empty database of the test's own; once on each kind."""
-    yield from _url(request, request.param, migrated=True)
+    yield from url_of(request, request.param, migrated=True)
 
 
 @pytest.fixture
 def sqlite_url(request) -> Iterator[str]:
     """The address of one on SQLite, for what has nothing to do with the kind of database."""
-    yield from _url(request, "sqlite", migrated=True)
+    yield from url_of(request, "sqlite", migrated=True)
 
 
 @pytest.fixture
 def postgresql_url(request) -> Iterator[str]:
     """The address of one on PostgreSQL, for what only that can do."""
-    yield from _url(request, "postgresql", migrated=True)
+    yield from url_of(request, "postgresql", migrated=True)
 
 
 @pytest.fixture
 def postgresql_engine(request) -> Iterator[Engine]:
     """A migrated, empty database on PostgreSQL, for what only that can do."""
-    for url in _url(request, "postgresql", migrated=True):
+    for url in url_of(request, "postgresql", migrated=True):
         engine = create(url)
         yield engine
         engine.dispose()
@@ -166,7 +167,7 @@ def postgresql_engine(request) -> Iterator[Engine]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def bare_engine(request) -> Iterator[Engine]:
     """A database in which no migration has run."""
-    for url in _url(request, request.param, migrated=False):
+    for url in url_of(request, request.param, migrated=False):
         engine = create(url)
         yield engine
         engine.dispose()

@@ -25,6 +25,15 @@ class Server:
         self.status = 200
         self.hang = asyncio.Event()
         self.hanging = False
+        self.port = 0
+        self.most_at_once = 0
+        self._at_once = 0
+        self._news = asyncio.Condition()
+
+    async def busy(self, count: int) -> None:
+        """Wait until so many calls are being answered."""
+        async with self._news:
+            await self._news.wait_for(lambda: self._at_once >= count)
 
     async def handle(self, request: web.Request) -> web.Response:
         if request.path.startswith("/file/"):
@@ -38,7 +47,12 @@ class Server:
             fields = await request.json() if request.can_read_body else {}
         self.seen.append((request.path.rsplit("/", 1)[1], fields, files))
         if self.hanging:
+            async with self._news:
+                self._at_once += 1
+                self.most_at_once = max(self.most_at_once, self._at_once)
+                self._news.notify_all()
             await self.hang.wait()
+            self._at_once -= 1
         return web.json_response(self.answer, status=self.status)
 
 
@@ -51,9 +65,9 @@ async def serving() -> AsyncIterator[tuple[Server, BotApi]]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    port = runner.addresses[0][1]
+    server.port = runner.addresses[0][1]
     try:
-        async with BotApi(TOKEN, f"http://127.0.0.1:{port}/", AiohttpRequest()) as api:
+        async with BotApi(TOKEN, f"http://127.0.0.1:{server.port}/", AiohttpRequest()) as api:
             yield server, api
     finally:
         server.hang.set()
@@ -168,3 +182,52 @@ def test_the_environments_proxy_is_taken_and_bypassed(monkeypatch: pytest.Monkey
     assert proxy_for("https://api.telegram.org") == "http://proxy.example:3128"
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     assert proxy_for("https://127.0.0.1:8081") is None
+
+
+async def test_calls_go_through_the_proxy_that_is_set() -> None:
+    """A plain proxy is asked for the whole address, as a web server is for the path alone."""
+    asked: list[str] = []
+
+    async def proxy(request: web.BaseRequest) -> web.Response:
+        asked.append(str(request.url))
+        return web.json_response({"ok": True, "result": {"id": 1}})
+
+    server = web.Server(proxy)
+    runner = web.ServerRunner(server)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    through = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        async with BotApi(TOKEN, "http://api.example", AiohttpRequest(proxy=through)) as api:
+            assert await api.call("getMe") == {"id": 1}
+    finally:
+        await runner.cleanup()
+    assert asked == [f"http://api.example/bot{TOKEN}/getMe"]
+
+
+async def test_no_more_calls_at_once_than_connections() -> None:
+    async with serving() as (server, _):
+        server.hanging = True
+        async with AiohttpRequest(connections=2) as request, asyncio.TaskGroup() as tasks:
+            url = f"http://127.0.0.1:{server.port}/bot{TOKEN}/getMe"
+            for _ in range(5):
+                tasks.create_task(request.post(url))
+            await server.busy(2)
+            server.hang.set()
+        assert server.most_at_once == 2
+        assert len(server.seen) == 5
+
+
+async def test_who_finds_no_free_connection_in_time_sent_nothing() -> None:
+    async with serving() as (server, _):
+        server.hanging = True
+        async with AiohttpRequest(connections=1) as request, asyncio.TaskGroup() as tasks:
+            url = f"http://127.0.0.1:{server.port}/bot{TOKEN}/getMe"
+            tasks.create_task(request.post(url))
+            await server.busy(1)
+            with pytest.raises(TimedOut) as caught:
+                await request.post(url, pool_timeout=0.05)
+            server.hang.set()
+        assert was_not_sent(caught.value)
+        assert len(server.seen) == 1

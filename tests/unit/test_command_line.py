@@ -1,5 +1,6 @@
 """bot/__main__.py and bot/checkup.py: what an operator types and reads."""
 
+import asyncio
 import json
 
 import pytest
@@ -12,7 +13,9 @@ from bot.__main__ import app
 from bot.settings import load
 from localchat import seed
 from localchat.seed import seeded_world
+from services import outbox
 from tests.localchat.serving import served
+from tests.localchat.worlds import call
 
 runner = CliRunner()
 
@@ -190,3 +193,92 @@ async def test_a_bot_api_that_is_away_is_told(tmp_path):
     findings = await looked_at("http://127.0.0.1:9", tmp_path)
     assert not findings["token"].fine
     assert "does not answer" in findings["token"].note
+
+
+@pytest.fixture
+def dead_letters():
+    """Two dead letters and a message that waits."""
+    runner.invoke(app, ["migrate"])
+    db = database.Database(database.create(load().database_url))
+    with db.transaction() as session:
+        session.info["origin"] = "update:7"
+        for chat_id in (5, 6, 7):
+            outbox.queue(session, chat_id=chat_id, method="say", payload={"text": "a secret"})
+    with db.transaction() as session:
+        one, two, _ = outbox.claim(session, holder=1, bulk_per_second=25).sendings
+        dead = [outbox.Dead(sending.id, "Chat not found") for sending in (one, two)]
+        outbox.settle(session, holder=1, outcomes=dead)
+        outbox.recover(session, alive=())
+    db.close()
+    return one.id, two.id
+
+
+def test_dead_letters_are_listed_without_what_they_say(dead_letters):
+    listed = runner.invoke(app, ["outbox", "list"], env={"COLUMNS": "120"}).output
+    assert listed.count("Chat not found") == 2
+    assert "update:7" in listed
+    assert "secret" not in listed
+    assert runner.invoke(app, ["outbox", "list", "--limit", "1"]).output.count("found") == 1
+    waiting = runner.invoke(app, ["outbox", "list", "--state", "queued"]).output
+    assert "7" in waiting
+    assert "not found" not in waiting
+
+
+def test_one_dead_letter_is_sent_again_and_the_other_given_up(dead_letters):
+    one, two = dead_letters
+    assert runner.invoke(app, ["outbox", "retry", str(one)]).output == "1 to be sent again\n"
+    assert runner.invoke(app, ["outbox", "drop", "--all"]).output == "1 given up\n"
+    assert runner.invoke(app, ["outbox", "drop", str(two)]).output == "0 given up\n"
+    assert runner.invoke(app, ["outbox", "list"]).output == "none dead\n"
+
+
+@pytest.mark.parametrize("command", ["retry", "drop"])
+@pytest.mark.parametrize("said", [[], ["--all", "7"]])
+def test_which_dead_letters_has_to_be_said(dead_letters, command, said):
+    result = runner.invoke(app, ["outbox", command, *said])
+    assert result.exit_code == 2
+    assert "--all" in result.stderr
+
+
+def test_an_outbox_before_migrating_says_what_to_do():
+    result = runner.invoke(app, ["outbox", "list"])
+    assert result.exit_code == 1
+    assert result.stderr == "database: not at its newest; run: sentinel migrate\n"
+
+
+async def test_the_webhook_is_shown_and_removed(monkeypatch):
+    world = seeded_world()
+    async with served(world) as address:
+        monkeypatch.setenv("SENTINEL_TELEGRAM__TOKEN", seed.TOKEN)
+        monkeypatch.setenv("SENTINEL_TELEGRAM__API_URL", address)
+
+        async def say(*words):
+            return (await asyncio.to_thread(runner.invoke, app, ["webhook", *words])).output
+
+        assert "none: the bot asks by itself" in await say("show")
+        call(world, "setWebhook", url="http://127.0.0.1:9/hook")
+        world.say(seed.RIDER, seed.RIDER, "x")
+        world.webhook_failed("Connection refused")
+        shown = await say("show")
+        assert "url: http://127.0.0.1:9/hook" in shown
+        assert "waiting updates: 1" in shown
+        assert "last error: " in shown
+        assert await say("remove") == "webhook: removed\n"
+        assert world.webhook is None
+        # What waits is still there.
+        assert len(call(world, "getUpdates")) == 1
+
+
+def test_the_webhook_without_a_token_says_what_to_do():
+    result = runner.invoke(app, ["webhook", "show"])
+    assert result.exit_code == 2
+    assert "SENTINEL_TELEGRAM__TOKEN" in result.stderr
+
+
+def test_the_webhook_of_a_bot_api_that_is_away_is_one_line(monkeypatch):
+    monkeypatch.setenv("SENTINEL_TELEGRAM__TOKEN", seed.TOKEN)
+    monkeypatch.setenv("SENTINEL_TELEGRAM__API_URL", "http://127.0.0.1:9")
+    result = runner.invoke(app, ["webhook", "show"])
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert seed.TOKEN not in result.stderr
