@@ -54,6 +54,8 @@ async def look(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
         if not finding.fine:
             return
+        if settings.webhook.url is not None:
+            yield await _webhook(api, settings.webhook.url)
         if not moderators:
             yield Finding(
                 "moderator chat",
@@ -101,6 +103,19 @@ async def _token(api: BotApi) -> Finding:
     except TelegramError as error:
         return Finding("token", False, f"the Bot API does not answer ({type(error).__name__})")
     return Finding("token", True, f"@{me['username']}")
+
+
+async def _webhook(api: BotApi, url: str) -> Finding:
+    try:
+        info = await api.call("getWebhookInfo")
+    except TelegramError as error:
+        return Finding("webhook", False, f"the Bot API does not answer ({type(error).__name__})")
+    if info["url"] != url:
+        return Finding("webhook", False, "not set there; sentinel serve sets it when it starts")
+    waiting = info.get("pending_update_count", 0)
+    if waiting and info.get("last_error_message"):
+        return Finding("webhook", False, f"{waiting} wait: {info['last_error_message']}")
+    return Finding("webhook", True, f"set, {waiting} updates wait")
 
 
 async def _chat(api: BotApi, chat_id: int) -> Finding:

@@ -159,12 +159,13 @@ def test_bad_configuration_is_exit_2(monkeypatch):
     assert "Mars/Olympus" in result.output
 
 
-async def looked_at(address, tmp_path):
+async def looked_at(address, tmp_path, **more):
     settings = load(
         {
             "data_dir": tmp_path,
             "telegram": {"token": seed.TOKEN, "api_url": address},
             "chats": {"moderators": seed.MODERATORS_CHAT_ID},
+            **more,
         }
     )
     engine = database.create(settings.database_url)
@@ -282,3 +283,19 @@ def test_the_webhook_of_a_bot_api_that_is_away_is_one_line(monkeypatch):
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
     assert seed.TOKEN not in result.stderr
+
+
+async def test_a_webhook_is_looked_at_where_one_is_configured(tmp_path):
+    hook = {"webhook": {"url": "http://127.0.0.1:9/hook", "secret": "hush"}}
+    world = seeded_world()
+    async with served(world) as address:
+        nowhere = (await looked_at(address, tmp_path, **hook))["webhook"]
+        assert not nowhere.fine
+        assert "sentinel serve" in nowhere.note
+        call(world, "setWebhook", url="http://127.0.0.1:9/hook")
+        assert (await looked_at(address, tmp_path, **hook))["webhook"].fine
+        world.say(seed.RIDER, seed.RIDER, "x")
+        world.webhook_failed("Connection refused")
+        failing = (await looked_at(address, tmp_path, **hook))["webhook"]
+    assert not failing.fine
+    assert failing.note.startswith("1 wait: ")
