@@ -54,6 +54,8 @@ log = structlog.get_logger()
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
 # Without news the outbox looks by itself this often, in seconds: the rows are the truth.
 LOOK_AGAIN_S = 10.0
+# Where no bulk waits, it is looked for this often at most: it may wait, and each look costs.
+BULK_LOOK = timedelta(seconds=1)
 
 
 class Outbox:
@@ -92,7 +94,7 @@ class Outbox:
         self._stopping = False
         self._under_way = 0
         self._outcomes: list[Outcome] = []
-        # Bulk waits for its pace until then.
+        # Bulk is not looked at before then.
         self._bulk_at: datetime | None = None
         self._answers: list[ButtonAnswer] = []
 
@@ -142,7 +144,8 @@ class Outbox:
 
     async def _settle_and_claim(self) -> tuple[list[Sending], datetime | None]:
         outcomes, self._outcomes = self._outcomes, []
-        held_back = self._bulk_at if self._bulk_at and self._bulk_at > clock.now() else None
+        now = clock.now()
+        held_back = self._bulk_at if self._bulk_at and self._bulk_at > now else None
 
         def work(session: Session) -> tuple[Claimed, datetime | None]:
             self._settle(session, outcomes)
@@ -164,10 +167,11 @@ class Outbox:
             else:
                 await self._settle_one_by_one(outcomes)
             raise
-        self._bulk_at = held_back or claimed.bulk_at
         if claimed.more:
-            return claimed.sendings, clock.now()
-        moments = [moment for moment in (due, self._bulk_at) if moment is not None]
+            return claimed.sendings, now
+        moments = [moment for moment in (due, held_back, claimed.bulk_at) if moment is not None]
+        if held_back is None:
+            self._bulk_at = claimed.bulk_at or now + BULK_LOOK
         return claimed.sendings, min(moments, default=None)
 
     async def _settle_one_by_one(self, outcomes: list[Outcome]) -> None:

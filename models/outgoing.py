@@ -30,8 +30,9 @@ class Outgoing(Base):
 
     __tablename__ = "outgoing"
     __table_args__ = (
-        Index("ix_outgoing_state_id", "state", "id"),
-        Index("ix_outgoing_chat_id_id", "chat_id", "id"),
+        # In this order senders take them: also with a hundred thousand digests waiting.
+        Index("ix_outgoing_state_bulk_id", "state", "bulk", "id"),
+        Index("ix_outgoing_chat_id_state_bulk_id", "chat_id", "state", "bulk", "id"),
         # The database lets one row of a chat be on its way at a time, whichever process sends it.
         Index("uq_outgoing_lane", "lane", unique=True),
         {"sqlite_autoincrement": True},

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import (
     CompoundSelect,
-    and_,
     bindparam,
     delete,
     exists,
@@ -203,36 +202,49 @@ class Claimed:
     bulk_at: datetime | None
 
 
-_earlier = aliased(Outgoing)
 _NOW = bindparam("now", type_=Outgoing.created_at.type)
-# The first row of each chat that nothing goes before: nothing of the chat is on its way, nothing
-# older waits, and bulk lets everything else go first. A first row whose moment has not come holds
-# up what comes after it. Of two processes one gets the row; the other passes it by.
+_QUEUED = Outgoing.state == OutgoingState.QUEUED
+_other = aliased(Outgoing)
+# What may go as far as its chat is concerned: its moment has come, the chat does not rest, and
+# nothing is on its way there. Of two processes one gets the row; the other passes it by.
+_FREE = (
+    or_(Outgoing.not_before.is_(None), Outgoing.not_before <= _NOW),
+    Outgoing.chat_id.not_in(select(ChatPause.chat_id).where(ChatPause.until > _NOW)),
+    Outgoing.chat_id.not_in(select(_other.chat_id).where(_other.state == OutgoingState.SENDING)),
+)
+# The oldest of each chat; one whose moment has not come holds up what comes after it.
+_oldest = (
+    select(func.min(_other.id).label("id"))
+    .where(_other.state == OutgoingState.QUEUED, _other.bulk.is_(False))
+    .group_by(_other.chat_id)
+    .subquery()
+)
 _HEADS = (
     select(Outgoing)
-    .where(
-        Outgoing.state == OutgoingState.QUEUED,
-        or_(Outgoing.not_before.is_(None), Outgoing.not_before <= _NOW),
-        Outgoing.chat_id.not_in(select(ChatPause.chat_id).where(ChatPause.until > _NOW)),
-        ~exists().where(
-            _earlier.chat_id == Outgoing.chat_id,
-            or_(
-                _earlier.state == OutgoingState.SENDING,
-                and_(
-                    _earlier.state == OutgoingState.QUEUED,
-                    or_(
-                        and_(Outgoing.bulk.is_(True), _earlier.bulk.is_(False)),
-                        and_(_earlier.bulk == Outgoing.bulk, _earlier.id < Outgoing.id),
-                    ),
-                ),
-            ),
-        ),
-    )
-    .order_by(Outgoing.bulk, Outgoing.id)
+    .join(_oldest, _oldest.c.id == Outgoing.id)
+    # It says of itself what it is, too: so neither side is looked for among all that is bulk.
+    .where(_QUEUED, Outgoing.bulk.is_(False), *_FREE)
+    .order_by(Outgoing.id)
     .limit(BATCH)
     .with_for_update(skip_locked=True, of=Outgoing)
 )
-_HEADS_BUT_BULK = _HEADS.where(Outgoing.bulk.is_(False))
+# Of bulk there may be a hundred thousand rows and more: only as many are looked at as may go.
+_BULK_HEADS = (
+    select(Outgoing)
+    .where(
+        _QUEUED,
+        Outgoing.bulk.is_(True),
+        *_FREE,
+        ~exists().where(
+            _other.chat_id == Outgoing.chat_id,
+            _other.state == OutgoingState.QUEUED,
+            or_(_other.bulk.is_(False), _other.id < Outgoing.id),
+        ),
+    )
+    .order_by(Outgoing.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True, of=Outgoing)
+)
 _TAKE = (
     update(Outgoing)
     .where(Outgoing.id.in_(bindparam("ids", expanding=True)))
@@ -264,32 +276,34 @@ def claim(
     Raises:
         IntegrityError: another process is just taking a row of one of the chats; try again.
     """
-    now = clock.now()
-    found = session.scalars(_HEADS if with_bulk else _HEADS_BUT_BULK, {"now": now}).all()
-    rows = [row for row in found if not row.bulk]
+    rows = list(session.scalars(_HEADS, {"now": clock.now()}))
+    more = len(rows) == BATCH
     bulk_at = None
-    if len(rows) < len(found):
-        allowed, bulk_at = _keep_pace(
-            session, wanted=len(found) - len(rows), per_second=bulk_per_second
-        )
-        rows += [row for row in found if row.bulk][:allowed]
+    if with_bulk:
+        bulk, bulk_at = _bulk(session, per_second=bulk_per_second)
+        rows += bulk
     if not rows:
         return Claimed([], more=False, bulk_at=bulk_at)
     session.execute(_TAKE, {"ids": [row.id for row in rows], "process": holder})
-    return Claimed(_with_context(session, rows), more=len(found) == BATCH, bulk_at=bulk_at)
+    return Claimed(_with_context(session, rows), more=more, bulk_at=bulk_at)
 
 
-def _keep_pace(session: Session, *, wanted: int, per_second: int) -> tuple[int, datetime | None]:
-    """How many of bulk may go now, and when the next may where some have to wait."""
+def _bulk(session: Session, *, per_second: int) -> tuple[list[Outgoing], datetime | None]:
+    """What of bulk may go now, and when the next may where some has to wait."""
     now = clock.now()
+    most = math.ceil(per_second * PACE_AHEAD.total_seconds()) + 1
+    waiting = session.scalars(_BULK_HEADS, {"now": now, "most": most}).all()
+    if not waiting:
+        return [], None
     insert_new(session, model=Pace, values={"name": BULK, "next_at": now})
-    row = session.get_one(Pace, BULK, with_for_update=True)
+    pace = session.get_one(Pace, BULK, with_for_update=True)
     step = timedelta(seconds=1 / per_second)
-    begin = max(row.next_at, now)
+    begin = max(pace.next_at, now)
     room = max(0, math.floor((now + PACE_AHEAD - begin) / step))
-    allowed = min(wanted, room)
-    row.next_at = begin + allowed * step
-    return allowed, row.next_at - PACE_AHEAD + step if allowed < wanted else None
+    allowed = list(waiting[:room])
+    pace.next_at = begin + len(allowed) * step
+    held_back = len(allowed) < len(waiting)
+    return allowed, pace.next_at - PACE_AHEAD + step if held_back else None
 
 
 def _with_context(session: Session, rows: Sequence[Outgoing]) -> list[Sending]:

@@ -1,7 +1,7 @@
 """What many processes need to share: who sends what, the pace of bulk, a person's token bucket.
 
-Everything is added, nothing is taken away or made compulsory: a process of the version before works
-on beside it, and on what it wrote.
+Columns are added, none is taken away or made compulsory: a process of the version before works on
+beside it, and on what it wrote.
 """
 
 import sqlalchemy as sa
@@ -48,6 +48,13 @@ def upgrade() -> None:
         sa.Column("origin", sa.String(length=40), nullable=True),
     ):
         op.add_column("outgoing", column)
+    op.create_index("ix_outgoing_state_bulk_id", "outgoing", ["state", "bulk", "id"])
+    op.create_index(
+        "ix_outgoing_chat_id_state_bulk_id", "outgoing", ["chat_id", "state", "bulk", "id"]
+    )
+    # They begin alike, so the version before finds its way by them as well.
+    op.drop_index("ix_outgoing_state_id", "outgoing")
+    op.drop_index("ix_outgoing_chat_id_id", "outgoing")
     # One row of a chat on its way at a time: whoever would be second is refused.
     op.create_index("uq_outgoing_lane", "outgoing", ["lane"], unique=True)
     for column in (
@@ -61,6 +68,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("uq_outgoing_lane", "outgoing")
+    op.create_index("ix_outgoing_chat_id_id", "outgoing", ["chat_id", "id"])
+    op.create_index("ix_outgoing_state_id", "outgoing", ["state", "id"])
+    op.drop_index("ix_outgoing_chat_id_state_bulk_id", "outgoing")
+    op.drop_index("ix_outgoing_state_bulk_id", "outgoing")
     for table, columns in (
         ("person", ("flood_told_at", "bucket_full_at")),
         ("errand", ("origin", "holder")),
