@@ -158,6 +158,7 @@ def _serve(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None
     from bot.http_door import CannotListen  # noqa: PLC0415
     from bot.webhook import WebhookRefused  # noqa: PLC0415
     from services.districts import DistrictsError  # noqa: PLC0415
+    from services.photo_store import StoreUnusable  # noqa: PLC0415
 
     async def until_told() -> None:
         stop = asyncio.Event()
@@ -177,7 +178,7 @@ def _serve(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None
     except* CannotListen as errors:
         typer.echo(str(_first(errors)), err=True)
         raise typer.Exit(1) from None
-    except* DistrictsError as errors:
+    except* (DistrictsError, StoreUnusable) as errors:
         for error in errors.exceptions:
             typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

@@ -27,7 +27,7 @@ from handlers.menu import COMMANDS, DESCRIPTION
 from services import chats, people, places
 from services.districts import Districts, load_districts
 from services.people import Code
-from services.photo_store import PhotoStore
+from services.photo_store import PhotoStore, open_store
 
 log = structlog.get_logger()
 
@@ -133,7 +133,7 @@ class Sentinel:
         ready: Callable[[], None],
     ) -> None:
         settings = self._settings
-        store = PhotoStore(settings.data_dir / "photos")
+        store = store_of(settings)
         intake = Intake(db, house, me, self._metrics)
         out = Outbox(
             database=db,
@@ -254,6 +254,15 @@ def house_of(settings: Settings, districts: Districts, bot_username: str) -> Hou
         map_url=settings.districts.map_url,
         finds_addresses=settings.geocoder.provider is not None,
     )
+
+
+def store_of(settings: Settings) -> PhotoStore:
+    """The configured photo store: a folder beside the database, if nothing else was said.
+
+    Raises:
+        StoreUnusable: its URL or the environment cannot be right.
+    """
+    return open_store(settings.photos.url, settings.state_dir / "photos")
 
 
 def geocoder_of(settings: Settings) -> places.Geocoder | None:

@@ -1,5 +1,6 @@
 """`sentinel check`: is everything in place? Each line is ok, or says what to do."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -9,12 +10,13 @@ from sqlalchemy.orm import Session
 from telegram.error import BadRequest, Forbidden, InvalidToken, TelegramError
 
 from bot import database, schema
-from bot.application import outgoing
+from bot.application import outgoing, store_of
 from bot.bot_api import BotApi
 from bot.errands import missing_rights
 from bot.settings import Settings
 from services import chats
 from services.districts import DistrictsError, load_districts
+from services.photo_store import StoreAway, StoreFull, StoreUnusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ async def look(settings: Settings) -> AsyncIterator[Finding]:
     moderators: list[int] = []
     finding = _database(settings, moderators)
     yield finding
+    yield await asyncio.to_thread(_photos, settings)
     if settings.chats.moderators is not None and settings.chats.moderators not in moderators:
         moderators.append(settings.chats.moderators)
     token = settings.telegram.token
@@ -93,6 +96,19 @@ def _database(settings: Settings, moderators: list[int]) -> Finding:
     finally:
         engine.dispose()
     return Finding("database", True, f"at its newest, {engine.dialect.name}")
+
+
+def _photos(settings: Settings) -> Finding:
+    try:
+        store_of(settings).probe()
+    except (StoreUnusable, StoreAway) as error:
+        return Finding("photos", False, str(error))
+    except StoreFull:
+        return Finding("photos", False, "no space left where they are kept")
+    except OSError as error:
+        return Finding("photos", False, f"the folder cannot be used ({error.strerror})")
+    where = settings.photos.url or settings.state_dir / "photos"
+    return Finding("photos", True, f"can be kept and read in {where}")
 
 
 async def _token(api: BotApi) -> Finding:

@@ -25,7 +25,7 @@ from models import clock
 from models.errands import ErrandKind
 from services import errands, exif, photos, pictures, places
 from services.errands import Task
-from services.photo_store import PhotoStore, StoreFull
+from services.photo_store import PhotoStore, StoreAway, StoreFull
 from services.photos import ExifFault, Found, Refused
 from services.places import Geocoder, GeocoderUnavailable
 
@@ -124,7 +124,7 @@ class Errands:
     async def _do(self, task: Task) -> None:
         try:
             await self._carry_out(task)
-        except TryAgain as why:
+        except (TryAgain, StoreAway) as why:
             log.info("errand_again", kind=task.kind, origin=_origin_of(task), why=str(why))
             await self._again(task)
         except Exception as error:  # noqa: BLE001 - a bug must not take the others along
@@ -208,6 +208,18 @@ class Errands:
                 origin="store",
             )
             raise TryAgain("store full") from full
+        except StoreAway:
+            await self._intake.say(
+                lambda turn: timers.alarm(
+                    turn,
+                    key="store_away",
+                    text=turn.words_of(None).tr(
+                        "The photo store cannot be reached; trying again. Why: sentinel check"
+                    ),
+                ),
+                origin="store",
+            )
+            raise
 
     async def _forget(self, task: Task) -> None:
         digests: list[str] = task.payload["sha256"]

@@ -28,6 +28,7 @@ from bot.settings import load
 from models import clock
 from models.policy import Policy
 from services.districts import Districts, load_districts
+from tests.buckets import S3Server, point_at
 from tests.scene import Scene
 
 ROOT = Path(__file__).parents[1]
@@ -121,6 +122,21 @@ def postgresql_server() -> Iterator[PostgresServer]:
         server = PostgresServer(Path(tempfile.mkdtemp(prefix="pg-")))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One S3 server a test process."""
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket_url(s3_server, monkeypatch) -> str:
+    """An empty bucket of the test's own, as `photos.url` takes it; the environment leads there."""
+    point_at(s3_server.endpoint, monkeypatch)
+    return f"s3://{s3_server.make()}/district/photos"
 
 
 def url_of(request: pytest.FixtureRequest, kind: str, *, migrated: bool) -> Iterator[str]:

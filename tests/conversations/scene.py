@@ -21,7 +21,7 @@ from localchat.world import World
 from services import errands as errand_rows
 from services import outbox as outbox_rows
 from services.districts import Districts
-from services.photo_store import PhotoStore
+from services.photo_store import FolderStore, PhotoStore
 from services.places import Geocoder
 from tests.localchat.ptb_request import WorldRequest
 
@@ -52,7 +52,7 @@ class Scene:
         self.api = BotApi(seed.TOKEN, "http://world", self.request)
         self.me = self.call("getMe")
         self.house = house_of(settings, districts, self.me["username"])
-        self.store = PhotoStore(Path(settings.data_dir) / "photos")
+        self.store: PhotoStore = FolderStore(Path(settings.data_dir) / "photos")
         self.metrics = Metrics()
         self.intake = Intake(database, self.house, self.me, self.metrics)
         self.geocoder = geocoder

@@ -1,7 +1,10 @@
 """What is found out after the commit: taken in once, given up in the end, forgotten in time."""
 
+import errno
+import os
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +16,12 @@ from bot import errands as runner_module
 from bot.errands import AT_ONCE, Errands
 from handlers import answers, timers
 from models import Draft, Errand, Photo, clock
-from services import errands, photos, pictures
-from tests.conversations.people import LIN, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, PROCESS, Scene
-from tests.pictures import jpeg
+from services import errands, photo_bucket, photos, pictures
+from services.photo_store import open_store
+from tests.buckets import NOBODY, point_at
+from tests.conversations.people import DESK, LIN, RIDER, RIDER_ZH
+from tests.conversations.scene import HERE, PROCESS, Scene, text_of
+from tests.pictures import jpeg, jpeg_with_gps
 
 MORE = timedelta(days=8)
 
@@ -136,9 +141,11 @@ class TestTheLoop:
     async def test_what_a_killed_process_left_half_written_goes_at_the_start(
         self, scene: Scene
     ) -> None:
-        shelf = scene.store.root / "originals" / "ab"
-        shelf.mkdir(parents=True)
-        (shelf / "half.part").write_bytes(b"half")
+        half = scene.store.root / "originals" / "ab" / "half.part"
+        half.parent.mkdir(parents=True)
+        half.write_bytes(b"half")
+        days_ago = (clock.now() - timedelta(days=2)).timestamp()
+        os.utime(half, (days_ago, days_ago))
         asking = runner(scene)
         asking.stop()
         await asking.run()
@@ -259,6 +266,102 @@ class TestForgetting:
         clock.advance(MORE)
         forget = lambda session: photos.forget_unused(session, limit=2)  # noqa: E731
         assert [scene.database.run_here(forget) for _ in range(3)] == [2, 1, 0]
+
+
+class TestTheStore:
+    @pytest.fixture
+    def in_a_bucket(self, scene: Scene, bucket_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+        """The photos of the scene are in a bucket; its URL."""
+        monkeypatch.setattr(photo_bucket, "_TRIES_MORE", 0)
+        scene.store = open_store(bucket_url, Path("nowhere"))
+        return bucket_url
+
+    def lose_the_bucket(self, scene: Scene, url: str, patch: pytest.MonkeyPatch) -> None:
+        point_at(NOBODY, patch)
+        scene.store = open_store(url, Path("nowhere"))
+
+    @pytest.mark.usefixtures("in_a_bucket")
+    async def test_a_photo_goes_into_the_bucket_and_its_preview_on_the_card(
+        self, scene: Scene
+    ) -> None:
+        sent = jpeg_with_gps(*HERE)
+        scene.world.send_document(RIDER, RIDER, sent, "a.jpg", "image/jpeg")
+        await scene.settle()
+        [photo] = scene.rows(Photo)
+        assert photo.preview_file_id is None
+        assert scene.store.original(photo.sha256) == sent
+        await scene.press(RIDER, RIDER, "Use it")
+        await scene.press(RIDER, RIDER, "guardrail")
+        [card] = scene.from_bot(DESK)
+        [photo] = scene.rows(Photo)
+        assert photo.preview_file_id == card["photo"][-1]["file_id"]
+        file = await scene.api.call("getFile", {"file_id": photo.preview_file_id})
+        shown = pictures.examine(await scene.api.download(file["file_path"]))
+        assert shown.dhash == photo.dhash
+        assert shown.latitude is None
+
+    async def test_a_bucket_out_of_reach_is_told_and_tried_again(
+        self, scene: Scene, in_a_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await become_admin(scene)
+        reachable = scene.store
+        with monkeypatch.context() as patch:
+            self.lose_the_bucket(scene, in_a_bucket, patch)
+            scene.world.send_document(RIDER, RIDER, jpeg(3), "a.jpg", "image/jpeg")
+            for wait in errands.WAITS[:3]:
+                await scene.settle()
+                clock.advance(timedelta(seconds=wait))
+        [errand] = scene.rows(Errand)
+        assert errand.tries == 3
+        told = [text for text in map(text_of, scene.from_bot(LIN)) if "照片库" in text]
+        assert len(told) == 1
+        scene.store = reachable
+        await scene.settle()
+        [photo] = scene.rows(Photo)
+        assert photo.state == "stored"
+        assert scene.store.original(photo.sha256) == jpeg(3)
+
+    async def test_what_nobody_needs_goes_when_the_bucket_is_back(
+        self, scene: Scene, in_a_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scene.world.send_photos(RIDER, RIDER, [jpeg(3)])
+        await scene.settle()
+        [photo] = scene.rows(Photo)
+        scene.world.say(RIDER, RIDER, "/cancel")
+        await scene.settle()
+        clock.advance(MORE)
+        reachable = scene.store
+        with monkeypatch.context() as patch:
+            self.lose_the_bucket(scene, in_a_bucket, patch)
+            await scene.intake.say(timers.tidy, origin="timer:tidy")
+            await scene.settle()
+        assert len(scene.rows(Errand)) == 1
+        scene.store = reachable
+        assert scene.store.preview(photo.sha256)
+        clock.advance(timedelta(seconds=errands.WAITS[0]))
+        await scene.settle()
+        assert scene.rows(Errand) == []
+        with pytest.raises(KeyError):
+            scene.store.preview(photo.sha256)
+
+    async def test_a_full_disk_is_told_and_tried_again(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(handle: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        await become_admin(scene)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            scene.world.send_photos(RIDER, RIDER, [jpeg(3)])
+            await scene.settle()
+        assert "空间满了" in scene.said(LIN)
+        assert files(scene) == []
+        assert len(scene.rows(Errand)) == 1
+        clock.advance(timedelta(seconds=errands.WAITS[0]))
+        await scene.settle()
+        assert scene.rows(Errand) == []
+        assert len(files(scene)) == 2
 
 
 def test_every_kind_of_bad_picture_has_its_words() -> None:

@@ -33,6 +33,7 @@ def test_migrate_then_check_without_a_token():
     result = runner.invoke(app, ["check"])
     assert result.exit_code == 0
     assert "ok  database" in result.output
+    assert "ok  photos" in result.output
     assert "ok  districts" in result.output
     assert "SENTINEL_TELEGRAM__TOKEN" in result.output
 
@@ -180,6 +181,35 @@ async def test_everything_in_place(tmp_path):
     assert all(finding.fine for finding in findings.values())
     assert findings["token"].note == "@street_sentinel_bot"
     assert f"moderator chat {seed.MODERATORS_CHAT_ID}" in findings
+
+
+async def test_a_photo_folder_that_cannot_be_used_is_told(tmp_path):
+    (tmp_path / "photos").write_text("no folder")
+    findings = await looked_at("http://127.0.0.1:9", tmp_path)
+    assert not findings["photos"].fine
+    assert "folder cannot be used" in findings["photos"].note
+
+
+async def test_a_bucket_is_tried_and_left_as_it_was(tmp_path, monkeypatch, bucket_url):
+    monkeypatch.setenv("SENTINEL_PHOTOS__URL", bucket_url)
+    findings = await looked_at("http://127.0.0.1:9", tmp_path)
+    assert findings["photos"].fine
+    assert bucket_url in findings["photos"].note
+
+
+async def test_a_bucket_that_is_not_there_is_told(tmp_path, monkeypatch, bucket_url):
+    monkeypatch.setenv("SENTINEL_PHOTOS__URL", "s3://nowhere/photos")
+    findings = await looked_at("http://127.0.0.1:9", tmp_path)
+    assert not findings["photos"].fine
+    assert findings["photos"].note == "there is no bucket called nowhere"
+
+
+async def test_a_bucket_that_cannot_be_right_is_one_line(tmp_path, monkeypatch, bucket_url):
+    monkeypatch.setenv("SENTINEL_PHOTOS__URL", bucket_url)
+    monkeypatch.delenv("AWS_ALLOW_HTTP")
+    findings = await looked_at("http://127.0.0.1:9", tmp_path)
+    assert not findings["photos"].fine
+    assert "AWS_ALLOW_HTTP=true" in findings["photos"].note
 
 
 async def test_missing_rights_are_told(tmp_path):
