@@ -167,15 +167,16 @@ class BucketStore:
     def _originals(self, sha256: str) -> list[str]:
         """The names of a photo's original: by digest alone, whatever its suffix."""
         where = shelf(ORIGINALS, sha256)
-        start, end = f"{where}/{sha256}.", f"{where}/{sha256}/"
+        start = f"{where}/{sha256}."
         found: list[str] = []
         with self._in_words():
             for some in self._store.list(where, offset=start):
                 for name in (meta["path"] for meta in some):
-                    if name >= end:
-                        return found
                     if name.startswith(start):
                         found.append(name)
+                    elif name > start:
+                        # They come in order: nothing of this photo follows.
+                        return found
         return found
 
     def _no_bucket(self) -> str:

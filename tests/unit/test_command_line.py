@@ -120,6 +120,16 @@ def test_a_local_chat_whose_file_is_broken_is_one_line(tmp_path):
     assert result.stderr.splitlines() == ["local chat: file is not a database"]
 
 
+def test_a_bucket_that_cannot_be_right_is_one_line_at_the_start(monkeypatch, bucket_url):
+    monkeypatch.setenv("SENTINEL_PHOTOS__URL", bucket_url)
+    monkeypatch.setenv("SENTINEL_LOCAL_CHAT__PORT", "0")
+    monkeypatch.delenv("AWS_ALLOW_HTTP")
+    result = runner.invoke(app, ["run"])
+    assert result.exit_code == 2
+    [line] = result.stderr.splitlines()
+    assert line == "AWS_ENDPOINT_URL: plain http; set AWS_ALLOW_HTTP=true if that is meant"
+
+
 def test_export_before_migrating_says_what_to_do(tmp_path):
     out = tmp_path / "reports.csv"
     result = runner.invoke(app, ["export", "reports", "--out", str(out)])
@@ -204,7 +214,7 @@ async def test_a_bucket_that_is_not_there_is_told(tmp_path, monkeypatch, bucket_
     assert findings["photos"].note == "there is no bucket called nowhere"
 
 
-async def test_a_bucket_that_cannot_be_right_is_one_line(tmp_path, monkeypatch, bucket_url):
+async def test_a_bucket_that_cannot_be_right_is_told(tmp_path, monkeypatch, bucket_url):
     monkeypatch.setenv("SENTINEL_PHOTOS__URL", bucket_url)
     monkeypatch.delenv("AWS_ALLOW_HTTP")
     findings = await looked_at("http://127.0.0.1:9", tmp_path)

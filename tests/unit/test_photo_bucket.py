@@ -208,6 +208,28 @@ class TestConfigured:
         inside = f"{prefix.strip('/')}/{preview_name(DIGEST)}".lstrip("/")
         assert inside in names
 
+    def test_where_a_listing_starts_at_the_beginning_the_right_one_is_found(
+        self, bucket_url, monkeypatch
+    ):
+        class FromTheBeginning(photo_bucket.S3Store):
+            def list(self, prefix, offset):
+                return super().list(prefix)
+
+        monkeypatch.setattr(photo_bucket, "S3Store", FromTheBeginning)
+        store = BucketStore(bucket_url)
+        for digest in (DIGEST[:2] + "0" * 62, DIGEST, DIGEST[:2] + "f" * 62):
+            store.put(digest, digest.encode(), PREVIEW, ".jpg")
+        assert store.original(DIGEST) == DIGEST.encode()
+        store.delete(DIGEST)
+        assert len(store._store.list("originals", None).collect()) == 2
+
+    def test_no_request_goes_on_for_ever(self, bucket_url):
+        store = BucketStore(bucket_url)._store
+        assert store.client_options["timeout"] == "20s"
+        assert store.client_options["connect_timeout"] == "3s"
+        assert store.retry_config["max_retries"] == 2
+        assert store.retry_config["retry_timeout"] == timedelta(seconds=10)
+
     def test_previews_say_that_they_are_pictures(self, bucket_url):
         store = BucketStore(bucket_url)
         put(store)
