@@ -66,10 +66,14 @@ class Sentinel:
             settings: with a token; for a webhook with its url and secret, too.
             stop: ends `run`, in order.
             webhook: Telegram brings the updates; else it is asked for them.
+
+        Raises:
+            StoreUnusable: photos cannot be kept where the settings say.
         """
         token = settings.telegram.token
         assert token is not None
         self._settings = settings
+        self._store = store_of(settings)
         self._api = BotApi(
             token.get_secret_value(), settings.telegram.api_url, outgoing(settings.telegram)
         )
@@ -133,12 +137,11 @@ class Sentinel:
         ready: Callable[[], None],
     ) -> None:
         settings = self._settings
-        store = store_of(settings)
         intake = Intake(db, house, me, self._metrics)
         out = Outbox(
             database=db,
             api=self._api,
-            store=store,
+            store=self._store,
             house=house,
             metrics=self._metrics,
             process=presence.number,
@@ -148,7 +151,7 @@ class Sentinel:
             database=db,
             intake=intake,
             api=self._api,
-            store=store,
+            store=self._store,
             house=house,
             geocoder=geocoder_of(settings),
             process=presence.number,
@@ -224,6 +227,7 @@ async def serve(
     Raises:
         NoSuchBot: the token is wrong.
         DistrictsError: the districts cannot be read.
+        StoreUnusable: photos cannot be kept where the settings say.
         CannotListen: an address of ours is taken.
         WebhookRefused: Telegram does not take the webhook.
     """

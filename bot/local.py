@@ -37,6 +37,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     Raises:
         CannotStart: no port is free, or the local chat's file cannot be used.
         DistrictsError: the districts cannot be read.
+        StoreUnusable: photos cannot be kept where the settings say.
     """
     port, opened = _open(settings)
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
