@@ -7,6 +7,7 @@ chat that must wait holds up no other.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -46,12 +47,14 @@ from services.outbox import (
     Sent,
     Unreachable,
 )
-from services.photo_store import PhotoStore
+from services.photo_store import PhotoStore, StoreAway
 
 log = structlog.get_logger()
 
 # The first wait after a failure that may pass, doubled each time up to the longest; in seconds.
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
+# So often a message waits for a copy of ours, two minutes in all; then its words go alone.
+WAITS_FOR_A_COPY = 7
 # Without news the outbox looks by itself this often, in seconds: the rows are the truth.
 LOOK_AGAIN_S = 10.0
 # Where no bulk waits, it is looked for this often at most: it may wait, and each look costs.
@@ -230,6 +233,12 @@ class Outbox:
             sent = await self._call(sending)
         except TelegramError as error:
             outcome, reason = outcome_of(error, sending), type(error).__name__
+        except StoreAway as error:
+            if sending.tries >= WAITS_FOR_A_COPY:
+                log.warning("picture_left_out", outgoing=sending.id, origin=sending.origin)
+                known = tuple(picture for picture in sending.pictures if picture.file_id)
+                return await self._send(replace(sending, pictures=known))
+            outcome, reason = _later(sending, error), type(error).__name__
         except Exception as error:  # noqa: BLE001 - one row must not take the others along
             outcome, reason = Dead(sending.id, f"a bug: {type(error).__name__}"), "a bug"
             log.error(  # noqa: TRY400 - the traceback would carry what people sent
@@ -445,8 +454,13 @@ def outcome_of(error: TelegramError, sending: Sending) -> Outcome:
             error
         ):
             return Dead(sending.id, "nobody knows whether it arrived")
+    return _later(sending, error)
+
+
+def _later(sending: Sending, error: Exception) -> Again:
     wait = min(FIRST_WAIT * 2 ** min(sending.tries, 12), LONGEST_WAIT)
-    return Again(sending.id, at=now + timedelta(seconds=wait), error=type(error).__name__)
+    at = clock.now() + timedelta(seconds=wait)
+    return Again(sending.id, at=at, error=type(error).__name__)
 
 
 def _retry_after(error: RetryAfter) -> timedelta:

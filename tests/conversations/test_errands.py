@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from bot import errands as runner_module
 from bot.errands import AT_ONCE, Errands
+from bot.outbox import FIRST_WAIT, WAITS_FOR_A_COPY
 from handlers import answers, timers
 from models import Draft, Errand, Photo, clock
 from services import errands, photo_bucket, photos, pictures
@@ -320,6 +321,39 @@ class TestTheStore:
         [photo] = scene.rows(Photo)
         assert photo.state == "stored"
         assert scene.store.original(photo.sha256) == jpeg(3)
+
+    async def reported_without_the_bucket(
+        self, scene: Scene, url: str, patch: pytest.MonkeyPatch
+    ) -> None:
+        scene.world.send_document(RIDER, RIDER, jpeg_with_gps(*HERE), "a.jpg", "image/jpeg")
+        await scene.settle()
+        await scene.press(RIDER, RIDER, "Use it")
+        self.lose_the_bucket(scene, url, patch)
+        await scene.press(RIDER, RIDER, "guardrail")
+        assert scene.from_bot(DESK) == []
+        assert "Reported" in scene.said(RIDER)
+
+    async def test_a_card_waits_for_its_picture(
+        self, scene: Scene, in_a_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reachable = scene.store
+        await self.reported_without_the_bucket(scene, in_a_bucket, monkeypatch)
+        scene.store = reachable
+        clock.advance(timedelta(seconds=FIRST_WAIT))
+        await scene.settle()
+        [card] = scene.from_bot(DESK)
+        assert "photo" in card
+
+    async def test_a_card_does_not_wait_for_its_picture_for_long(
+        self, scene: Scene, in_a_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await self.reported_without_the_bucket(scene, in_a_bucket, monkeypatch)
+        for tries in range(WAITS_FOR_A_COPY):
+            assert scene.from_bot(DESK) == []
+            clock.advance(timedelta(seconds=FIRST_WAIT * 2**tries))
+            await scene.settle()
+        [card] = scene.from_bot(DESK)
+        assert "photo" not in card
 
     async def test_what_nobody_needs_goes_when_the_bucket_is_back(
         self, scene: Scene, in_a_bucket: str, monkeypatch: pytest.MonkeyPatch
