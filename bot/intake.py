@@ -26,7 +26,7 @@ from telegram.request import BaseRequest, RequestData
 from bot.database import Database, is_away
 from bot.logs import frames_of
 from bot.metrics import Metrics
-from handlers import routing_table, timers
+from handlers import flood, routing_table, timers
 from handlers.context import ButtonAnswer, Context, House, Turn, taking_turn
 from handlers.errors import on_error
 from services import people, updates
@@ -48,6 +48,7 @@ class Outcome(StrEnum):
 
     APPLIED = "applied"
     DUPLICATE = "duplicate"
+    FLOODED = "flooded"
     FAILED = "failed"
     SET_ASIDE = "set_aside"
 
@@ -188,6 +189,8 @@ class Intake:
                     language_code=user.language_code,
                     policy=self._house.policy,
                 )
+                if flood.too_much(turn, update):
+                    return Outcome.FLOODED, turn.button_answers
                 since = turn.person.unreachable_since
                 if since is not None and update.message is not None:
                     people.reachable(session, person_id=user.id)

@@ -18,7 +18,7 @@ from bot.intake import Intake
 from bot.logs import frames_of
 from handlers import timers
 from handlers.context import Turn
-from services import drafts, jobs
+from services import chats, drafts, jobs
 
 log = structlog.get_logger()
 
@@ -37,8 +37,13 @@ def deal_late(turn: Turn) -> None:
     _each(turn, timers.deal, timers.overdue(turn))
 
 
+def leave_unclaimed(turn: Turn) -> None:
+    """Leave the groups nobody gave a purpose in time."""
+    _each(turn, timers.leave_unclaimed, chats.unclaimed(turn.session))
+
+
 # Every half minute; running one twice changes nothing.
-SWEEP: tuple[Callable[[Turn], None], ...] = (remind, timers.expire, deal_late)
+SWEEP: tuple[Callable[[Turn], None], ...] = (remind, timers.expire, deal_late, leave_unclaimed)
 
 
 def scheduler(intake: Intake, zone: ZoneInfo) -> AsyncIOScheduler:

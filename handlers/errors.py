@@ -1,5 +1,6 @@
 """What was refused becomes words here, once; what broke is kept for the intake to roll back."""
 
+from datetime import timedelta
 from html import escape
 from typing import Any
 
@@ -18,6 +19,7 @@ from services.refusals import (
     OwnReport,
     Refusal,
     SamePhoto,
+    TooManyGuesses,
     TooManyPhotos,
     TooManyToday,
     UnknownCode,
@@ -70,6 +72,13 @@ def sentence(refusal: Refusal, *, words: Words, among_colleagues: bool = False) 
         case WrongSetupCode():
             return words.tr(
                 "That code is not valid. The newest one is shown where the bot was started."
+            )
+        case TooManyGuesses(again_at=again_at):
+            # Told in whole minutes, none too early.
+            soonest = again_at + timedelta(seconds=59)
+            return words.tr(
+                "Too many wrong ones in a row. You can try again after {clock}.",
+                clock=words.clock(soonest),
             )
     return words.tr("That is not possible right now.")
 

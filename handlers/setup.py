@@ -2,6 +2,7 @@
 
 one-time code in private ──▶ the sender is admin
 /here moderators in a group, by an admin ──▶ that chat is the moderators'; waiting reports come
+put into a group by somebody else, or one that gets no purpose within a day ──▶ left again
 my_chat_member, chat_member, members joining or leaving, a group's upgrade ──▶ noted
 """
 
@@ -29,7 +30,9 @@ async def claim(update: Update, context: Context) -> None:
     """Become the first admin with the one-time code."""
     turn, message = context.turn, update.effective_message
     assert message is not None
-    people.claim_setup_code(turn.session, person=turn.me, text=message.text or "")
+    people.claim_setup_code(
+        turn.session, person=turn.me, text=message.text or "", policy=turn.policy
+    )
     turn.tell(
         View(
             turn.words.tr(
@@ -102,10 +105,17 @@ async def bot_moved(update: Update, context: Context) -> None:
     )
     if new.status in chats.GONE or was_in:
         return
-    if chat.purpose is None:
+    if chat.purpose is not None:
+        _deal_waiting(turn, chat)
+    elif _may_add(turn, change.from_user.id):
         _greet(turn, chat)
     else:
-        _deal_waiting(turn, chat)
+        _decline(turn, chat, change.from_user.language_code)
+
+
+def _may_add(turn: Turn, person_id: int) -> bool:
+    # While there is no admin yet, whoever sets the bot up may begin with the group.
+    return people.is_admin(turn.session, person_id=person_id) or not people.admins(turn.session)
 
 
 def _greet(turn: Turn, chat: Chat) -> None:
@@ -114,6 +124,17 @@ def _greet(turn: Turn, chat: Chat) -> None:
         "Hello. To review reports in this group, an admin of mine writes /here moderators in it."
     )
     turn.say(chat.id, View(text))
+
+
+def _decline(turn: Turn, chat: Chat, language_code: str | None) -> None:
+    # In the language of who put the bot there: the group has none of ours.
+    words = turn.words_of(people.language_for(language_code, policy=turn.policy))
+    text = words.tr(
+        "I only work in groups an admin of mine adds me to, so I am leaving.\n"
+        "To report a hazard, write to me directly: @{name}",
+        name=turn.house.bot_username,
+    )
+    timers.leave(turn, chat, View(text))
 
 
 async def member_moved(update: Update, context: Context) -> None:

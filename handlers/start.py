@@ -8,7 +8,7 @@ from handlers.callbacks import LANGUAGE
 from handlers.context import Context, Turn
 from handlers.views import Button, View
 from locales import Words
-from services import drafts, people
+from services import attempts, drafts, people
 from services.refusals import OutOfDate
 
 NAMES = {"zh_Hans": "中文", "en": "English"}
@@ -25,10 +25,20 @@ def welcome(words: Words) -> str:
 
 
 async def start(update: Update, context: Context) -> None:
-    """Say hello; say so if the link that led here is not one of ours."""
+    """Say hello; say so if the link that led here is not one of ours.
+
+    No link carries anything yet: whatever comes with one is a wrong guess.
+
+    Raises:
+        TooManyGuesses: they came by too many wrong links of late.
+    """
     turn = context.turn
     text = welcome(turn.words)
     if context.args:
+        attempts.require_chance(
+            turn.session, person=turn.me, kind=attempts.LINK, limits=turn.policy.limits
+        )
+        attempts.wrong(turn.session, person=turn.me, kind=attempts.LINK)
         text = turn.words.tr("That link is not valid any more.") + "\n" + text
     turn.tell(View(text))
 

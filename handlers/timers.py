@@ -7,8 +7,18 @@ from handlers import cards, questions
 from handlers.context import Turn
 from handlers.conversation import REPORT
 from handlers.views import View
-from models import Draft, Person, Report, clock
-from services import alarms, chats, conversations, decisions, drafts, people, photos, updates
+from models import Chat, Draft, Person, Report, clock
+from services import (
+    alarms,
+    attempts,
+    chats,
+    conversations,
+    decisions,
+    drafts,
+    people,
+    photos,
+    updates,
+)
 from services import cards as card_rows
 
 # Cards dealt in one sweep: a group takes 20 messages and edits a minute.
@@ -65,6 +75,25 @@ def tidy(turn: Turn) -> None:
     """Once a day: forget what can no longer matter."""
     updates.forget_old(turn.session)
     photos.forget_unused(turn.session)
+    attempts.forget_old(turn.session)
+
+
+def leave(turn: Turn, chat: Chat, view: View) -> None:
+    """Say a last word in a group or channel, then leave it."""
+    turn.say(chat.id, view)
+    turn.call(chat.id, "leaveChat")
+
+
+def leave_unclaimed(turn: Turn, chat: Chat) -> None:
+    """Leave a group nobody gave a purpose in time."""
+    words = turn.words_of(chat.language)
+    text = words.tr(
+        "Nobody has told me what this group is for, so I am leaving.\n"
+        "An admin of mine can add me again at any time."
+    )
+    leave(turn, chat, View(text))
+    # Whatever Telegram says to it, it is not done again.
+    chats.bot_standing(turn.session, chat_id=chat.id, title="", status="left")
 
 
 def apologise(turn: Turn, *, chat_id: int) -> None:

@@ -24,6 +24,7 @@ class Chat(Base):
     bot_status: Mapped[str | None] = mapped_column(String(16))
     # A group that became a supergroup lives on under another id.
     migrated_to: Mapped[int | None] = mapped_column(BigId)
+    # First heard of; for a chat without a purpose, when the bot last came in.
     created_at: Mapped[datetime]
 
 

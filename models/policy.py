@@ -102,6 +102,11 @@ class Limits(Section):
         return timedelta(minutes=self.remind_after_minutes)
 
     @property
+    def step(self) -> timedelta:
+        """How long a person's token bucket takes to get one token back."""
+        return timedelta(minutes=1) / self.updates_per_minute
+
+    @property
     def draft_life(self) -> timedelta:
         """How long an unfinished draft is kept."""
         return timedelta(hours=self.draft_hours)

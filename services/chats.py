@@ -1,8 +1,9 @@
 """The groups we serve: what each is for, who is in it, and where it went when it was upgraded."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from models import Card, Chat, ChatPause, Membership, Outgoing, clock
@@ -12,6 +13,8 @@ from services.upserts import insert_or_update
 MODERATORS = "moderators"
 # Telegram's words for somebody who is not in a chat.
 GONE = frozenset({"left", "kicked"})
+# So long a group may be without a purpose before the bot leaves it.
+UNCLAIMED_FOR = timedelta(hours=24)
 
 
 def note(session: Session, *, chat_id: int, title: str) -> Chat:
@@ -131,9 +134,26 @@ def met(session: Session, *, chat_id: int, person_id: int, name: str) -> None:
 def bot_standing(session: Session, *, chat_id: int, title: str, status: str) -> Chat:
     """Take note of the bot's own place in a chat, in Telegram's words."""
     chat = note(session, chat_id=chat_id, title=title)
+    if chat.purpose is None and chat.bot_status in GONE and status not in GONE:
+        # In again: its time to get a purpose begins anew.
+        chat.created_at = clock.now()
     chat.bot_status = status
     session.flush()
     return chat
+
+
+def unclaimed(session: Session) -> Sequence[Chat]:
+    """Groups and channels the bot is in that got no purpose in time; their rows are locked."""
+    return session.scalars(
+        select(Chat)
+        .where(
+            Chat.purpose.is_(None),
+            Chat.migrated_to.is_(None),
+            or_(Chat.bot_status.is_(None), Chat.bot_status.not_in(GONE)),
+            Chat.created_at <= clock.now() - UNCLAIMED_FOR,
+        )
+        .with_for_update(skip_locked=True)
+    ).all()
 
 
 def migrate(session: Session, *, old_id: int, new_id: int) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from models import Person, Role, SetupCode, clock
 from models.policy import Language, Policy
+from services import attempts
 from services.refusals import NotForYou, WrongSetupCode
 from services.upserts import insert_new
 
@@ -166,25 +167,29 @@ def setup_code_open(session: Session) -> bool:
     return session.get(SetupCode, 1) is not None and not admins(session)
 
 
-def claim_setup_code(session: Session, *, person: Person, text: str) -> None:
+def claim_setup_code(session: Session, *, person: Person, text: str, policy: Policy) -> None:
     """Become the first admin with the one-time code.
 
-    Wrong guesses are not counted: 60 random bits outlast anybody's guessing, and a count would let
-    a stranger lock the operator out.
+    Wrong guesses are counted by person: a stranger's never keep the operator out. Who mistyped too
+    often waits, the right code notwithstanding, or is named in `chats.admins` instead.
 
     Args:
-        session: the transaction.
+        session: the transaction; it must hold the lock of the person's row.
         person: who sent it.
         text: what they sent; case, spaces and dashes do not count.
+        policy: says how many wrong guesses there are an hour.
 
     Raises:
         WrongSetupCode: it is another code, or none is open.
+        TooManyGuesses: they guessed wrong too often before.
     """
+    kind = attempts.SETUP_CODE
+    attempts.require_chance(session, person=person, kind=kind, limits=policy.limits)
     row = session.get(SetupCode, 1, with_for_update=True)
-    if row is None or admins(session):
-        raise WrongSetupCode
     plain = text.upper().replace("-", "").replace(" ", "").strip()
-    if not secrets.compare_digest(_hashed(plain), row.code_hash):
+    right = row is not None and secrets.compare_digest(_hashed(plain), row.code_hash)
+    if row is None or not right or admins(session):
+        attempts.wrong(session, person=person, kind=kind)
         raise WrongSetupCode
     session.delete(row)
     session.add(Role(person_id=person.id, role=ADMIN, granted_at=clock.now()))

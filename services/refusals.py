@@ -1,7 +1,7 @@
 """What the domain refuses, each a thing a rider or a reviewer would understand.
 
-A service raises before it writes, so a refusal leaves nothing half done. The words are found once,
-in handlers/errors.py.
+A service raises before it writes, so a refusal leaves nothing half done; only a wrong guess is
+counted first, and stays counted. The words are found once, in handlers/errors.py.
 """
 
 from dataclasses import dataclass
@@ -84,3 +84,10 @@ class UnknownCode(Refusal):
 
 class WrongSetupCode(Refusal):
     """It looks like the one-time code of the first admin, and is not."""
+
+
+@dataclass(eq=False)
+class TooManyGuesses(Refusal):
+    """Somebody guessed wrong too often; `again_at` is when they may try again."""
+
+    again_at: datetime

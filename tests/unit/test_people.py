@@ -1,15 +1,16 @@
 """People: their language, their pseudonym, and how the first admin gets in."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
 from sqlalchemy import func, select
 
 from bot.database import Database
-from models import Person, Role, SetupCode
+from models import Person, Role, SetupCode, clock
 from services import people
-from services.refusals import NotForYou, WrongSetupCode
+from services.refusals import NotForYou, TooManyGuesses, WrongSetupCode
 
 
 @pytest.mark.parametrize(
@@ -141,8 +142,8 @@ def claim(database, policy, text, person_id=5):
     with database.transaction() as session:
         person = meet(session, policy, person_id=person_id)
         try:
-            people.claim_setup_code(session, person=person, text=text)
-        except WrongSetupCode:
+            people.claim_setup_code(session, person=person, text=text, policy=policy)
+        except (WrongSetupCode, TooManyGuesses):
             return False
         return True
 
@@ -196,6 +197,28 @@ def test_a_stranger_who_guesses_locks_nobody_out(database, policy):
     assert claim(database, policy, code)
     with database.transaction() as session:
         assert session.scalar(select(func.count()).select_from(Role)) == 1
+
+
+def test_who_guesses_too_often_waits_for_an_hour(database, policy, midday):
+    code = open_code(database)
+    for number in range(policy.limits.guesses_per_hour):
+        assert not claim(database, policy, f"AAAA-AAAA-{number:04}")
+
+    with database.transaction() as session:
+        person = people.locked(session, person_id=5)
+        with pytest.raises(TooManyGuesses) as refused:
+            people.claim_setup_code(session, person=person, text=code, policy=policy)
+    assert refused.value.again_at == midday + timedelta(hours=1)
+
+    clock.advance(timedelta(hours=1))
+    assert claim(database, policy, code)
+
+
+def test_a_right_code_after_a_few_wrong_ones_is_taken(database, policy):
+    code = open_code(database)
+    for number in range(policy.limits.guesses_per_hour - 1):
+        assert not claim(database, policy, f"AAAA-AAAA-{number:04}")
+    assert claim(database, policy, code)
 
 
 def is_open(database):
