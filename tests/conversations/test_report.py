@@ -628,6 +628,7 @@ class TestLimit:
     async def test_one_too_many_keeps_the_draft_until_tomorrow(self, scene: Scene) -> None:
         limit = scene.settings.limits.reports_per_day
         for number in range(limit):
+            clock.advance(timedelta(minutes=1))
             await photo(scene, seed=number)
             await place(scene, at=(HERE[0] + 0.001 * (number % 5), HERE[1] + 0.001 * (number // 5)))
             await scene.press(RIDER, RIDER, "guardrail")
