@@ -1,5 +1,6 @@
 """Too much, from the wrong people, or guessed: one word about it, and everybody else goes on."""
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 
@@ -173,12 +174,15 @@ class TestTooMuch:
         self, scene: Scene, database_url: str
     ) -> None:
         others = [Database(create(database_url)) for _ in range(2)]
-        intakes = [scene.intake, *(Intake(other, scene.house, scene.me) for other in others)]
+        intakes = [
+            scene.intake,
+            *(Intake(other, scene.house, scene.me, scene.metrics) for other in others),
+        ]
         for _ in range(75):
             scene.world.say(RIDER, RIDER, "hello")
-        outcomes = [
-            await intakes[number % 3].apply(update) for number, update in enumerate(scene.pending())
-        ]
+        outcomes = await asyncio.gather(
+            *(intakes[number % 3].apply(update) for number, update in enumerate(scene.pending()))
+        )
         assert Counter(outcomes) == {Outcome.APPLIED: 60, Outcome.FLOODED: 15}
         for other in others:
             other.close()
@@ -222,6 +226,25 @@ class TestUnknownGroups:
         await scene.settle()
         assert "/here moderators" in scene.said(group)
         assert standing(scene, group) == "member"
+
+    async def test_where_it_may_not_speak_it_leaves_without_a_word(self, scene: Scene) -> None:
+        await become_admin(scene, LIN)
+        group = scene.world.create_group(RIDER, "Mine")
+        scene.world.faults.add(
+            "sendMessage", chat_id=group, error=400, description="Bad Request: not enough rights"
+        )
+        await scene.settle()
+        assert not scene.world.room(group).standing(scene.me["id"]).present
+
+    async def test_one_it_was_thrown_out_of_meanwhile_rings_no_alarm(self, scene: Scene) -> None:
+        await become_admin(scene, LIN)
+        group = scene.world.create_group(RIDER, "Mine")
+        scene.world.faults.add(
+            "leaveChat", chat_id=group, error=403, description="Forbidden: bot was kicked"
+        )
+        await scene.settle()
+        assert scene.rows(Outgoing) == []
+        assert "🚨" not in scene.said(LIN)
 
     async def test_before_there_is_an_admin_anybody_may_begin(self, scene: Scene) -> None:
         group = scene.world.create_group(RIDER, "Mine")
@@ -343,5 +366,5 @@ class TestGuessing:
         scene.world.say(RIDER, RIDER, "/start nothing")
         await scene.settle()
         clock.advance(timedelta(days=1))
-        await scene.intake.say(timers.tidy)
+        await scene.intake.say(timers.tidy, origin="timer:tidy")
         assert scene.rows(Attempt) == []
