@@ -77,7 +77,7 @@ def sentence(refusal: Refusal, *, words: Words, among_colleagues: bool = False) 
             # Told in whole minutes, none too early.
             soonest = again_at + timedelta(seconds=59)
             return words.tr(
-                "Too many wrong ones in a row. You can try again after {clock}.",
+                "Too many wrong tries. You can try again after {clock}.",
                 clock=words.clock(soonest),
             )
     return words.tr("That is not possible right now.")
