@@ -47,7 +47,9 @@ class Metrics:
         self._leader = self._gauge("leader", "1 where this process runs the timetable.")
         self._database = self._gauge("database_up", "1 where the database answered just now.")
         self._depth = self._gauge("outbox_depth", "Messages, by state.", "state")
-        self._oldest = self._gauge("outbox_oldest_seconds", "Age of the oldest waiting message.")
+        self._oldest = self._gauge(
+            "outbox_oldest_seconds", "Age of the oldest waiting message, bulk left out."
+        )
         self._errands = self._gauge("errands", "Things still to be found out.")
         self._failed = self._gauge("updates_set_aside", "Updates that could not be handled.")
         self._open = self._gauge("reports_open", "Reports without an answer.")
@@ -55,7 +57,8 @@ class Metrics:
         self._job = self._gauge(
             "job_last_success_timestamp_seconds",
             "When a job of the timetable last succeeded, in any process.",
-            "job",
+            # Not `job`: that is a label of Prometheus's own.
+            "name",
         )
 
     def _gauge(self, name: str, about: str, *labels: str) -> Gauge:

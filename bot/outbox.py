@@ -265,7 +265,7 @@ class Outbox:
 
     async def _call(self, sending: Sending) -> Sent:
         match sending.method:
-            case outbox.SAY:
+            case outbox.SAY | outbox.LAST_WORD:
                 return await self._say(sending)
             case outbox.SHOW:
                 return await self._show(sending)
@@ -443,8 +443,8 @@ def outcome_of(error: TelegramError, sending: Sending) -> Outcome:
         case BadRequest() if sending.method.startswith("editMessage"):
             # Buttons of a message that is gone: there is nothing left to change.
             return Sent(sending.id)
-        case BadRequest() | Forbidden() if sending.method == "leaveChat":
-            # We are out already.
+        case BadRequest() | Forbidden() if sending.method in ("leaveChat", outbox.LAST_WORD):
+            # We are out already, or may not speak there.
             return Sent(sending.id)
         case Forbidden() | BadRequest():
             return Dead(sending.id, error.message)

@@ -103,7 +103,17 @@ async def bot_moved(update: Update, context: Context) -> None:
         title=change.chat.title or "",
         status=new.status,
     )
-    if new.status in chats.GONE or was_in:
+    if new.status in chats.GONE:
+        if chat.purpose is not None:
+            timers.alarm(
+                turn,
+                key=f"desk_lost:{chat.id}",
+                text=turn.words_of(None).tr(
+                    "I was taken out of the review desk. Reports wait; put me back in to go on."
+                ),
+            )
+        return
+    if was_in:
         return
     if chat.purpose is not None:
         _deal_waiting(turn, chat)

@@ -15,6 +15,7 @@ from services import (
     conversations,
     decisions,
     drafts,
+    outbox,
     people,
     photos,
     updates,
@@ -80,7 +81,7 @@ def tidy(turn: Turn) -> None:
 
 def leave(turn: Turn, chat: Chat, view: View) -> None:
     """Say a last word in a group or channel, then leave it."""
-    turn.say(chat.id, view)
+    outbox.queue(turn.session, chat_id=chat.id, method=outbox.LAST_WORD, payload=view.payload())
     turn.call(chat.id, "leaveChat")
 
 

@@ -55,6 +55,9 @@ def register(
     """
     chat = current(session, chat_id=chat_id) or note(session, chat_id=chat_id, title=title)
     chat.purpose, chat.name = purpose, name
+    if chat.bot_status in GONE:
+        # Whoever says so knows better than the last we heard.
+        chat.bot_status = None
     chat.language = chat.language or language
     session.flush()
     return chat
@@ -62,13 +65,17 @@ def register(
 
 _MODERATORS = (
     select(Chat)
-    .where(Chat.purpose == MODERATORS, Chat.migrated_to.is_(None))
+    .where(
+        Chat.purpose == MODERATORS,
+        Chat.migrated_to.is_(None),
+        or_(Chat.bot_status.is_(None), Chat.bot_status.not_in(GONE)),
+    )
     .order_by(Chat.created_at, Chat.id)
 )
 
 
 def moderators(session: Session) -> Sequence[Chat]:
-    """The moderator chats."""
+    """The moderator chats the bot is in; one it was taken out of gets nothing until it is back."""
     return session.scalars(_MODERATORS).all()
 
 

@@ -18,7 +18,7 @@ class Figures:
 
     Attributes:
         outbox: messages by state; every state is there.
-        oldest_waiting: when the oldest message that waits was written.
+        oldest_waiting: when the oldest message that waits was written, bulk left out.
         errands: things still to be found out.
         set_aside: updates that could not be handled and were kept.
         open_reports: reports without an answer.
@@ -42,7 +42,10 @@ def now(session: Session) -> Figures:
     return Figures(
         outbox={state: found.get(state, 0) for state in OutgoingState},
         oldest_waiting=session.scalar(
-            select(func.min(Outgoing.created_at)).where(Outgoing.state != OutgoingState.DEAD)
+            select(func.min(Outgoing.created_at)).where(
+                Outgoing.state.in_((OutgoingState.QUEUED, OutgoingState.SENDING)),
+                Outgoing.bulk.is_(False),
+            )
         ),
         errands=_count(session, select(func.count(Errand.id))),
         set_aside=_count(

@@ -25,9 +25,11 @@ from models.photos import PhotoState
 from services import chats, people
 from services.upserts import insert_new, insert_or_update
 
-# Our own two methods beside the Bot API's: a view as a new message, and a card sent or edited.
+# Our own methods beside the Bot API's: a view as a new message, and a card sent or edited.
 SAY = "say"
 SHOW = "show"
+# A view before leaving: if it cannot be said, so be it.
+LAST_WORD = "last_word"
 # Rows handed to the sender in one go, each of another chat.
 BATCH = 200
 # Bulk may run ahead of its pace by so much: one second never holds more than a fifth above it.

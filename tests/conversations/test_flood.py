@@ -235,6 +235,8 @@ class TestUnknownGroups:
         )
         await scene.settle()
         assert not scene.world.room(group).standing(scene.me["id"]).present
+        assert scene.rows(Outgoing) == []
+        assert "🚨" not in scene.said(LIN)
 
     async def test_one_it_was_thrown_out_of_meanwhile_rings_no_alarm(self, scene: Scene) -> None:
         await become_admin(scene, LIN)
@@ -251,6 +253,26 @@ class TestUnknownGroups:
         await scene.settle()
         assert "/here moderators" in scene.said(group)
         assert standing(scene, group) == "member"
+
+    async def test_a_desk_it_was_taken_out_of_gets_nothing_until_it_is_back(
+        self, scene: Scene
+    ) -> None:
+        await become_admin(scene, LIN)
+        scene.world.remove_member(LIN, DESK, scene.me["id"])
+        await scene.settle()
+        assert "review desk" in scene.said(LIN) or "审核群" in scene.said(LIN)
+        scene.world.send_photos(RIDER, RIDER, [jpeg(1)])
+        scene.world.send_location(RIDER, RIDER, *HERE, accuracy=12)
+        await scene.settle()
+        await scene.press(RIDER, RIDER, "guardrail")
+        clock.advance(timedelta(minutes=3))
+        await scene.sweep()
+        assert scene.rows(Outgoing) == []
+        assert scene.from_bot(DESK) == []
+
+        scene.world.add_member(CHEN, DESK, scene.me["id"])
+        await scene.settle()
+        assert "#1" in scene.said(DESK)
 
     async def test_the_desk_may_be_rejoined_by_anybody_s_hand(self, scene: Scene) -> None:
         await become_admin(scene, LIN)
