@@ -21,11 +21,13 @@ from bot import advisory
 Result = TypeVar("Result")
 
 
-def create(url: str) -> Engine:
+def create(url: str, *, read_only: bool = False) -> Engine:
     """An engine with the settings all of the project relies on.
 
     Args:
         url: `sqlite:///…` or `postgresql+psycopg://…`.
+        read_only: for looking on while others write: a transaction sees one moment throughout,
+            changes nothing, and keeps nobody from writing.
 
     Returns:
         An engine whose transactions are serialised on SQLite (they begin IMMEDIATE) and durable:
@@ -42,9 +44,10 @@ def create(url: str) -> Engine:
             query_cache_size=1500,
             hide_parameters=True,
         )
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
+        event.listen(engine, "connect", _prepare_reader if read_only else _prepare_sqlite)
+        event.listen(engine, "begin", _begin_deferred if read_only else _begin_immediate)
         return engine
+    one_moment = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     return create_engine(
         parsed,
         # What has gone away without a word is noticed within seconds.
@@ -59,6 +62,7 @@ def create(url: str) -> Engine:
         pool_size=32,
         query_cache_size=1500,
         hide_parameters=True,
+        execution_options=one_moment if read_only else {},
     )
 
 
@@ -77,8 +81,18 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:  # noqa: ARG001
     cursor.close()
 
 
+def _prepare_reader(connection: Any, record: Any) -> None:  # noqa: ARG001
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA query_only=ON")
+    cursor.close()
+
+
 def _begin_immediate(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_deferred(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN DEFERRED")
 
 
 class Database:
