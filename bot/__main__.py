@@ -1,13 +1,14 @@
-"""The command line: `sentinel run | serve | migrate | check | export | outbox | webhook | version`.
+"""The command line: `sentinel run | serve | migrate | check | export | outbox | webhook | db | …`.
 
 What is heavy is imported by the command that needs it: `--help` should not wait for Telegram.
 """
 
 import asyncio
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -18,7 +19,7 @@ import typer
 from bot import instance
 from bot import settings as configuration
 from bot.export import Format
-from bot.settings import ConfigError, Settings
+from bot.settings import ConfigError, DatabaseSettings, Settings
 from models.outgoing import OutgoingState
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ outbox_app = typer.Typer(
 app.add_typer(outbox_app, name="outbox")
 webhook_app = typer.Typer(help="How Telegram brings updates.", no_args_is_help=True)
 app.add_typer(webhook_app, name="webhook")
+db_app = typer.Typer(help="The database as a whole.", no_args_is_help=True)
+app.add_typer(db_app, name="db")
 
 
 def _load() -> Settings:
@@ -428,6 +431,206 @@ def _call_telegram(method: str, parameters: dict[str, Any] | None = None) -> Any
     except TelegramError as error:
         typer.echo(f"Telegram: {_in_one_line(error)}", err=True)
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def _while_nobody_runs(folder: Path, otherwise: str) -> Iterator[None]:
+    try:
+        with instance.only_one(folder):
+            yield
+    except instance.AlreadyRunning:
+        typer.echo(f"{folder} is in use: a sentinel runs there. {otherwise}", err=True)
+        raise typer.Exit(1) from None
+
+
+@db_app.command("copy")
+def db_copy(
+    to: Annotated[str, typer.Option("--to", help="Where to: postgresql://… or sqlite:///…")],
+    rehearsal: Annotated[
+        bool,
+        typer.Option(
+            "--rehearsal",
+            help="Copy while the bot runs, to see that it works and how long it takes. What the "
+            "bot writes meanwhile is not in the copy, so empty it before the move itself.",
+        ),
+    ] = False,
+) -> None:
+    """Copy everything into another, empty database: the move from SQLite to PostgreSQL.
+
+    End the bot, copy, start it on the new database. What is written to the old one after the copy
+    has begun is not in the new one. All of it arrives and is compared, or none of it stays; the old
+    database and the photos are left as they are.
+    """
+    settings = _load()
+    moved = _with_database(settings, to)
+    with ExitStack() as until_the_end:
+        if not rehearsal:
+            end_it = "End it first; to try while it runs: --rehearsal"
+            until_the_end.enter_context(_while_nobody_runs(settings.state_dir, end_it))
+        _copy(settings, moved)
+    if rehearsal:
+        typer.echo("That was a rehearsal: what the bot wrote meanwhile is not in the copy.")
+        typer.echo("To move: end the bot, empty the new database, copy without --rehearsal.")
+        return
+    typer.echo(_where_photos_are(settings, moved))
+    typer.echo("Now set SENTINEL_DATABASE__URL to the new one, and start no bot on the old one.")
+
+
+def _with_database(settings: Settings, url: str) -> Settings:
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    try:
+        chosen = DatabaseSettings(url=url, threads=settings.database.threads)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        typer.echo(f"--to: {problem}", err=True)
+        raise typer.Exit(2) from None
+    if chosen.url is None:
+        typer.echo("--to: not a database URL", err=True)
+        raise typer.Exit(2)
+    return settings.model_copy(update={"database": chosen})
+
+
+def _copy(settings: Settings, moved: Settings) -> None:
+    from bot import database, moving, progress, schema  # noqa: PLC0415
+
+    with ExitStack() as until_the_end:
+        until_the_end.enter_context(_one_line_for_the_database())
+        source = database.create(settings.database_url, read_only=True)
+        until_the_end.callback(source.dispose)
+        if not schema.is_current(source):
+            typer.echo("database: not at its newest; run: sentinel migrate", err=True)
+            raise typer.Exit(1)
+        target = database.Database(database.create(moved.database_url))
+        until_the_end.callback(target.close)
+        try:
+            with progress.bars() as show:
+                counts = moving.copy(source, target, show=show)
+        except moving.NotEmpty as error:
+            typer.echo(f"--to: there are rows already, in {error}; give an empty one", err=True)
+            raise typer.Exit(1) from None
+        except (moving.WouldNotFit, moving.Differs) as error:
+            typer.echo(f"nothing was copied: {_in_one_line(error)}", err=True)
+            raise typer.Exit(1) from None
+    typer.echo(
+        f"{sum(counts.values()):,} rows of {len(counts)} tables copied; counts and points agree"
+    )
+
+
+def _where_photos_are(settings: Settings, moved: Settings) -> str:
+    from bot.backup import photo_folder  # noqa: PLC0415
+
+    here, there = photo_folder(settings), photo_folder(moved)
+    if here is None:
+        return f"Photos stay where they are: {settings.photos.url}"
+    if here != there:
+        return f"Move the photos from {here} to {there}"
+    return f"Photos stay in {here}; every process must reach them there, or in photos.url"
+
+
+@app.command()
+def backup(
+    where: Annotated[Path, typer.Argument(help="A folder, or a file that is not there yet.")],
+) -> None:
+    """Put the SQLite database and the photos into one archive; the bot may run.
+
+    In a folder the file is named after the moment. It appears when it is complete, and only your
+    user can read it. Settings and secrets are not in it.
+    """
+    from bot import backup as backups  # noqa: PLC0415
+    from bot import progress  # noqa: PLC0415
+
+    settings = _load()
+    photos = backups.photo_folder(settings)
+    archive = backups.name_for(where)
+    try:
+        with progress.bars() as show:
+            manifest, missing = backups.make(
+                archive, database=backups.database_file(settings), photos=photos, show=show
+            )
+    except backups.OnPostgreSQL:
+        typer.echo(
+            f"PostgreSQL has its own: pg_dump --format=custom --file=sentinel.dump "
+            f"{_for_the_shell(settings)} and then the photos, see docs/backup.md",
+            err=True,
+        )
+        raise typer.Exit(1) from None
+    except (backups.NoDatabase, backups.Damaged, OSError) as error:
+        typer.echo(f"backup: {_in_one_line(error)}", err=True)
+        raise typer.Exit(1) from None
+    files = manifest.photos.files if manifest.photos else 0
+    reports = manifest.database.rows.get("report", 0)
+    typer.echo(f"{archive}: {reports:,} reports, {files:,} files of photos")
+    if photos is None:
+        typer.echo(f"Not in it: the photos, which are in {settings.photos.url}")
+    if missing:
+        typer.echo(f"Missing in {photos}: {missing:,} files of photos of reports", err=True)
+
+
+@app.command()
+def restore(
+    archive: Annotated[Path, typer.Argument(help="A file that `sentinel backup` made.")],
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Move aside what is there already; nothing is deleted."),
+    ] = False,
+) -> None:
+    """Put a backup in place: database and photos, all of it or nothing. The bot must not run."""
+    from bot import backup as backups  # noqa: PLC0415
+    from bot import progress  # noqa: PLC0415
+    from bot import restore as restoring  # noqa: PLC0415
+
+    settings = _load()
+    photos = backups.photo_folder(settings)
+    try:
+        database_file = backups.database_file(settings)
+        with (
+            _while_nobody_runs(settings.state_dir, "End it first."),
+            progress.bars() as show,
+        ):
+            restored = restoring.restore(
+                archive, database=database_file, photos=photos, replace=replace, show=show
+            )
+    except backups.OnPostgreSQL:
+        typer.echo(
+            f"PostgreSQL has its own: pg_restore --dbname={_for_the_shell(settings)} "
+            "sentinel.dump, see docs/backup.md",
+            err=True,
+        )
+        raise typer.Exit(1) from None
+    except restoring.Occupied as error:
+        typer.echo(f"{error} is there already; to move it aside: --replace", err=True)
+        raise typer.Exit(1) from None
+    except restoring.TooNew as error:
+        typer.echo(f"The backup is of a newer sentinel ({error}); install that first.", err=True)
+        raise typer.Exit(1) from None
+    except backups.Damaged as error:
+        typer.echo(f"{archive} is damaged: {error}; nothing was changed", err=True)
+        raise typer.Exit(1) from None
+    except (backups.NoDatabase, OSError) as error:
+        typer.echo(f"restore: {_in_one_line(error)}", err=True)
+        raise typer.Exit(1) from None
+    manifest = restored.manifest
+    files = manifest.photos.files if manifest.photos else 0
+    reports = manifest.database.rows.get("report", 0)
+    typer.echo(
+        f"Restored as of {manifest.made_at:%Y-%m-%d %H:%M} UTC: "
+        f"{reports:,} reports, {files:,} files of photos"
+    )
+    for path in restored.aside:
+        typer.echo(f"What was there is now {path}")
+    if photos is None and files:
+        typer.echo(f"Not restored: the photos; they belong into {settings.photos.url}")
+    typer.echo("New reports leave some numbers out, so that none is given twice.")
+
+
+def _for_the_shell(settings: Settings) -> str:
+    """The database's URL as PostgreSQL's own tools take it; passwords stay where they are."""
+    from sqlalchemy.engine import make_url  # noqa: PLC0415
+
+    url = make_url(settings.database_url).set(drivername="postgresql", password=None)
+    url = url.difference_update_query([name for name in url.query if "password" in name])
+    return shlex.quote(url.render_as_string())
 
 
 @app.command()

@@ -7,7 +7,7 @@ bot, copy, start it on the new database; a copy taken while it runs is a rehears
 On the target it is one transaction as well: all of it arrives, is compared and stays, or none.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, func, inspect, select, text
@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot import schema
 from bot.database import Database
+from bot.progress import Show
 from models import Base, LedgerEntry
 
 # Parents before children.
@@ -22,9 +23,6 @@ TABLES: tuple[Table, ...] = tuple(Base.metadata.sorted_tables)
 
 # Rows on their way at once.
 BATCH = 1000
-
-# Told what is under way, how much of it is done, and how much it is in all.
-Show = Callable[[str, int, int], object]
 
 
 class NotEmpty(Exception):  # noqa: N818 - an answer to the operator
@@ -104,7 +102,9 @@ def _copy_rows(reading: Connection, writing: Connection, table: Table) -> Iterat
         try:
             writing.execute(table.insert(), rows)
         except DBAPIError as error:
-            raise WouldNotFit(f"{table.name}: {error.orig}") from error
+            # Its first line only: the others may show the row.
+            said = str(error.orig).partition("\n")[0]
+            raise WouldNotFit(f"{table.name}: {said}") from error
         done += len(rows)
         yield done
 
