@@ -564,7 +564,7 @@ def backup(
     if photos is None:
         typer.echo(f"Not in it: the photos, which are in {settings.photos.url}")
     if missing:
-        typer.echo(f"Missing in {photos}: {missing:,} files of photos of reports", err=True)
+        typer.echo(f"Missing or damaged in {photos}: {missing:,} files of reports", err=True)
 
 
 @app.command()

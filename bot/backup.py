@@ -35,7 +35,7 @@ DATABASE = "sentinel.db"
 MANIFEST = "manifest.json"
 # As services/photo_store.py lays them out.
 KINDS = ("originals", "previews")
-PHOTO = re.compile(r"photos/(originals|previews)/([0-9a-f]{2})/(\2[0-9a-f]{62})\.[a-z0-9]{1,8}")
+PHOTO = re.compile(r"photos/(originals|previews)/([0-9a-f]{2})/\2[0-9a-f]{62}\.[a-z0-9]{1,8}")
 
 # Pages of the database copied between two steps of the progress bar.
 PAGES = 1024
@@ -137,7 +137,8 @@ def make(archive: Path, *, database: Path, photos: Path | None, show: Show) -> t
         show: told what is copied, how much of it has been, and how much there is.
 
     Returns:
-        What is in it, and how many files are missing of the photos of reports: 0 if all is well.
+        What is in it, and how many files of the photos of reports are missing or not what they were
+        when they came: 0 if all is well.
 
     Raises:
         NoDatabase: there is no such database.
@@ -170,7 +171,7 @@ def _pack(
 ) -> tuple[DatabaseTold, PhotosTold | None, int]:
     digest = _add(tar, copy, DATABASE)
     with closing(read_only(copy)) as rows:
-        told = DatabaseTold(sha256=digest, revision=revision_of(rows), rows=_counts(rows))
+        told = DatabaseTold(sha256=digest, revision=revision_of(rows), rows=counts_of(rows))
         if photos is None:
             return told, None, 0
         return told, *_add_photos(tar, photos, rows, show)
@@ -227,7 +228,8 @@ def revision_of(database: sqlite3.Connection) -> str:
     return revision
 
 
-def _counts(database: sqlite3.Connection) -> dict[str, int]:
+def counts_of(database: sqlite3.Connection) -> dict[str, int]:
+    """How many rows each table has."""
     tables = database.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     ).fetchall()
@@ -248,11 +250,13 @@ def _add_photos(
         for file in files:
             name = f"photos/{kind}/{shelf}/{file.name}"
             try:
-                digests.add(name, _add(tar, file, name))
+                digest = _add(tar, file, name)
             except FileNotFoundError:
                 # Deleted this moment.
                 continue
-            needed.discard(file.stem)
+            digests.add(name, digest)
+            if kind == "previews" or digest == file.stem:
+                needed.discard(file.stem)
             show("photos", digests.files, total)
         missing += len(needed)
     return digests.told(), missing

@@ -26,6 +26,7 @@ from bot.backup import (
     Damaged,
     Digests,
     Manifest,
+    counts_of,
     read_only,
     require_sound,
     revision_of,
@@ -137,7 +138,7 @@ def _unpack(archive: Path, database: Path, photos: Path | None, show: Show) -> M
                 elif name == DATABASE and not sha256:
                     sha256 = _pour(content, member.size, database, 0o600)
                 elif (photo := PHOTO.fullmatch(name)) and sha256:
-                    digests.add(name, _unpack_photo(content, member, photo[1], photo[3], photos))
+                    digests.add(name, _unpack_photo(content, member, photo[1], photos))
                 else:
                     raise Damaged(f"{name!r} does not belong into a backup")
                 show("archive", member.offset_data + member.size, size)
@@ -168,7 +169,7 @@ def _manifest(text: bytes) -> Manifest:
 
 
 def _unpack_photo(
-    content: IO[bytes], member: tarfile.TarInfo, kind: str, digest: str, photos: Path | None
+    content: IO[bytes], member: tarfile.TarInfo, kind: str, photos: Path | None
 ) -> str:
     file = None
     folder_mode, file_mode = _RIGHTS[kind]
@@ -178,10 +179,7 @@ def _unpack_photo(
             if not folder.is_dir():
                 folder.mkdir()
                 folder.chmod(folder_mode)
-    found = _pour(content, member.size, file, file_mode)
-    if kind == "originals" and found != digest:
-        raise Damaged(f"{member.name!r} is not the photo its name says")
-    return found
+    return _pour(content, member.size, file, file_mode)
 
 
 def _pour(content: IO[bytes], size: int, file: Path | None, mode: int) -> str:
@@ -204,6 +202,8 @@ def _pour(content: IO[bytes], size: int, file: Path | None, mode: int) -> str:
 def _look_through(database: Path, manifest: Manifest) -> None:
     with closing(read_only(database)) as rows:
         require_sound(rows)
+        if counts_of(rows) != manifest.database.rows:
+            raise Damaged("its manifest is not of this database")
         revision = revision_of(rows)
     scripts = ScriptDirectory.from_config(schema.config()).walk_revisions()
     if all(script.revision != revision for script in scripts):
