@@ -265,7 +265,7 @@ def _export(what: str, format_: Format, out: Path | None) -> None:
 
     settings = _load()
     with _one_line_for_the_database():
-        engine = database.create(settings.database_url)
+        engine = database.create(settings.database_url, read_only=True)
         is_current = schema.is_current(engine)
     if not is_current:
         typer.echo("database: not at its newest; run: sentinel migrate", err=True)
@@ -626,11 +626,19 @@ def restore(
 
 def _for_the_shell(settings: Settings) -> str:
     """The database's URL as PostgreSQL's own tools take it; passwords stay where they are."""
-    from sqlalchemy.engine import make_url  # noqa: PLC0415
+    from sqlalchemy.engine import URL, make_url  # noqa: PLC0415
 
-    url = make_url(settings.database_url).set(drivername="postgresql", password=None)
-    url = url.difference_update_query([name for name in url.query if "password" in name])
-    return shlex.quote(url.render_as_string())
+    url = make_url(settings.database_url)
+    query = {name: value for name, value in url.query.items() if "password" not in name}
+    bare = URL.create(
+        "postgresql",
+        username=url.username,
+        host=url.host,
+        port=url.port,
+        database=url.database,
+        query=query,
+    )
+    return shlex.quote(bare.render_as_string())
 
 
 @app.command()
