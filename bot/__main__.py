@@ -25,6 +25,7 @@ from models.outgoing import OutgoingState
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from bot.restore import Restored
     from services.people import Code
 
 Result = TypeVar("Result")
@@ -91,15 +92,15 @@ def run() -> None:
 
 
 @contextmanager
-def _alone_in(settings: Settings) -> Iterator[None]:
+def _alone_in(
+    settings: Settings, advice: str = "End that one first, or set SENTINEL_DATA_DIR."
+) -> Iterator[None]:
     try:
         with _one_line_for_the_database(), instance.only_one(settings.state_dir):
             yield
     except instance.AlreadyRunning:
         typer.echo(
-            f"{settings.state_dir} is in use: another sentinel runs there. "
-            "End that one first, or set SENTINEL_DATA_DIR.",
-            err=True,
+            f"{settings.state_dir} is in use: another sentinel runs there. {advice}", err=True
         )
         raise typer.Exit(1) from None
 
@@ -433,16 +434,6 @@ def _call_telegram(method: str, parameters: dict[str, Any] | None = None) -> Any
         raise typer.Exit(1) from None
 
 
-@contextmanager
-def _while_nobody_runs(folder: Path, otherwise: str) -> Iterator[None]:
-    try:
-        with instance.only_one(folder):
-            yield
-    except instance.AlreadyRunning:
-        typer.echo(f"{folder} is in use: a sentinel runs there. {otherwise}", err=True)
-        raise typer.Exit(1) from None
-
-
 @db_app.command("copy")
 def db_copy(
     to: Annotated[str, typer.Option("--to", help="Where to: postgresql://… or sqlite:///…")],
@@ -465,15 +456,17 @@ def db_copy(
     moved = _with_database(settings, to)
     with ExitStack() as until_the_end:
         if not rehearsal:
-            end_it = "End it first; to try while it runs: --rehearsal"
-            until_the_end.enter_context(_while_nobody_runs(settings.state_dir, end_it))
-        _copy(settings, moved)
+            until_the_end.enter_context(_alone_in(settings, _END_IT))
+        _copy(settings, moved, rehearsal=rehearsal)
     if rehearsal:
         typer.echo("That was a rehearsal: what the bot wrote meanwhile is not in the copy.")
         typer.echo("To move: end the bot, empty the new database, copy without --rehearsal.")
         return
     typer.echo(_where_photos_are(settings, moved))
     typer.echo("Now set SENTINEL_DATABASE__URL to the new one, and start no bot on the old one.")
+
+
+_END_IT = "End it first; to try while it runs: --rehearsal"
 
 
 def _with_database(settings: Settings, url: str) -> Settings:
@@ -491,7 +484,7 @@ def _with_database(settings: Settings, url: str) -> Settings:
     return settings.model_copy(update={"database": chosen})
 
 
-def _copy(settings: Settings, moved: Settings) -> None:
+def _copy(settings: Settings, moved: Settings, *, rehearsal: bool) -> None:
     from bot import database, moving, progress, schema  # noqa: PLC0415
 
     with ExitStack() as until_the_end:
@@ -500,6 +493,9 @@ def _copy(settings: Settings, moved: Settings) -> None:
         until_the_end.callback(source.dispose)
         if not schema.is_current(source):
             typer.echo("database: not at its newest; run: sentinel migrate", err=True)
+            raise typer.Exit(1)
+        if not rehearsal and moving.is_at_work(source):
+            typer.echo(f"database: a sentinel runs on it. {_END_IT}", err=True)
             raise typer.Exit(1)
         target = database.Database(database.create(moved.database_url))
         until_the_end.callback(target.close)
@@ -550,8 +546,8 @@ def backup(
             )
     except backups.OnPostgreSQL:
         typer.echo(
-            f"PostgreSQL has its own: pg_dump --format=custom --file=sentinel.dump "
-            f"{_for_the_shell(settings)} and then the photos, see docs/backup.md",
+            "PostgreSQL has a tool of its own; the photos come after it (docs/backup.md): "
+            f"pg_dump --format=custom --file=sentinel.dump {_for_the_shell(settings)}",
             err=True,
         )
         raise typer.Exit(1) from None
@@ -576,40 +572,11 @@ def restore(
     ] = False,
 ) -> None:
     """Put a backup in place: database and photos, all of it or nothing. The bot must not run."""
-    from bot import backup as backups  # noqa: PLC0415
-    from bot import progress  # noqa: PLC0415
-    from bot import restore as restoring  # noqa: PLC0415
+    from bot.backup import photo_folder  # noqa: PLC0415
 
     settings = _load()
-    photos = backups.photo_folder(settings)
-    try:
-        database_file = backups.database_file(settings)
-        with (
-            _while_nobody_runs(settings.state_dir, "End it first."),
-            progress.bars() as show,
-        ):
-            restored = restoring.restore(
-                archive, database=database_file, photos=photos, replace=replace, show=show
-            )
-    except backups.OnPostgreSQL:
-        typer.echo(
-            f"PostgreSQL has its own: pg_restore --dbname={_for_the_shell(settings)} "
-            "sentinel.dump, see docs/backup.md",
-            err=True,
-        )
-        raise typer.Exit(1) from None
-    except restoring.Occupied as error:
-        typer.echo(f"{error} is there already; to move it aside: --replace", err=True)
-        raise typer.Exit(1) from None
-    except restoring.TooNew as error:
-        typer.echo(f"The backup is of a newer sentinel ({error}); install that first.", err=True)
-        raise typer.Exit(1) from None
-    except backups.Damaged as error:
-        typer.echo(f"{archive} is damaged: {error}; nothing was changed", err=True)
-        raise typer.Exit(1) from None
-    except (backups.NoDatabase, OSError) as error:
-        typer.echo(f"restore: {_in_one_line(error)}", err=True)
-        raise typer.Exit(1) from None
+    with _alone_in(settings, "End it first."):
+        restored = _put_in_place(settings, archive, replace=replace)
     manifest = restored.manifest
     files = manifest.photos.files if manifest.photos else 0
     reports = manifest.database.rows.get("report", 0)
@@ -619,9 +586,40 @@ def restore(
     )
     for path in restored.aside:
         typer.echo(f"What was there is now {path}")
-    if photos is None and files:
+    if photo_folder(settings) is None and files:
         typer.echo(f"Not restored: the photos; they belong into {settings.photos.url}")
     typer.echo("New reports leave some numbers out, so that none is given twice.")
+
+
+def _put_in_place(settings: Settings, archive: Path, *, replace: bool) -> "Restored":
+    from bot import backup as backups  # noqa: PLC0415
+    from bot import progress  # noqa: PLC0415
+    from bot import restore as restoring  # noqa: PLC0415
+
+    try:
+        with progress.bars() as show:
+            return restoring.restore(
+                archive,
+                database=backups.database_file(settings),
+                photos=backups.photo_folder(settings),
+                replace=replace,
+                show=show,
+            )
+    except backups.OnPostgreSQL:
+        said = (
+            "PostgreSQL has a tool of its own, for an empty database (docs/backup.md): pg_restore "
+            f"--no-owner --single-transaction --dbname={_for_the_shell(settings)} sentinel.dump"
+        )
+    except restoring.Occupied as error:
+        said = f"{error} is there already; to move it aside: --replace"
+    except restoring.TooNew as error:
+        said = f"The backup is of a newer sentinel ({error}); install that first."
+    except backups.Damaged as error:
+        said = f"{archive} is damaged: {error}; nothing was changed"
+    except (backups.NoDatabase, OSError) as error:
+        said = f"restore: {_in_one_line(error)}"
+    typer.echo(said, err=True)
+    raise typer.Exit(1)
 
 
 def _for_the_shell(settings: Settings) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
-from bot import schema
+from bot import advisory, schema
 from bot.database import Database
 from bot.progress import Show
 from models import Base, LedgerEntry
@@ -35,6 +35,14 @@ class WouldNotFit(Exception):  # noqa: N818 - a state of the world
 
 class Differs(Exception):  # noqa: N818 - a state of the world
     """What arrived is not what was sent; nothing of it was kept."""
+
+
+def is_at_work(source: Engine) -> bool:
+    """Whether a bot works on a database on PostgreSQL; of SQLite the folder's lock tells."""
+    if source.dialect.name == "sqlite":
+        return False
+    with source.connect() as connection:
+        return bool(advisory.holders(connection, advisory.ALIVE))
 
 
 def copy(source: Engine, target: Database, *, show: Show) -> dict[str, int]:

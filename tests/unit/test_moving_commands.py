@@ -1,13 +1,18 @@
 """`sentinel db copy`, `backup` and `restore`: what an operator types and reads."""
 
 import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 import structlog
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
-from bot import instance
+from bot import advisory, instance
 from bot.__main__ import app
 from bot.database import create
 from localchat import seed
@@ -100,6 +105,20 @@ class TestCopy:
         assert "SENTINEL_DATABASE__URL" not in result.stdout
         # A second copy has to be made into an empty database.
         assert "rows already, in " in refused("db", "copy", "--to", server_url)
+
+    def test_bots_on_postgresql_are_in_the_way_wherever_they_run(
+        self, server_url, tmp_path, monkeypatch
+    ):
+        monkeypatch.setenv("SENTINEL_DATABASE__URL", server_url)
+        run("migrate")
+        engine = create(server_url.replace("postgresql:", "postgresql+psycopg:"))
+        to = f"sqlite:///{tmp_path / 'other.db'}"
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as bot:
+            advisory.take(bot, advisory.ALIVE, 5)
+            assert "a sentinel runs on it" in refused("db", "copy", "--to", to)
+            bot.exec_driver_sql("SELECT pg_advisory_unlock_all()")
+        engine.dispose()
+        assert run("db", "copy", "--to", to).exit_code == 0
 
     def test_a_bucket_is_named(self, filled, tmp_path, monkeypatch):
         monkeypatch.setenv("SENTINEL_PHOTOS__URL", "s3://pictures/here")
@@ -251,6 +270,56 @@ class TestBackupAndRestore:
         assert "'postgresql://sentinel@db.example:5433/street?sslmode=require'" in line
         assert "secret" not in line
         assert not (tmp_path / "backup.tar").exists()
+
+
+def at_the_server(url, statement):
+    engine = create(url.replace("postgresql:", "postgresql+psycopg:"))
+    try:
+        with engine.begin() as connection:
+            return connection.exec_driver_sql(statement).scalar()
+    finally:
+        engine.dispose()
+
+
+def do_as_told(line, folder, url):
+    """Run the command a line ends with, with the tools of the server itself."""
+    tools = at_the_server(url, "SELECT setting FROM pg_config WHERE name = 'BINDIR'")
+    program, *arguments = shlex.split(line.rpartition("): ")[2])
+    subprocess.run([f"{tools}/{program}", *arguments], cwd=folder, check=True)
+
+
+@pytest.mark.usefixtures("midday")
+def test_postgresql_comes_back_by_its_own_tools(
+    postgresql_server, server_url, tmp_path, monkeypatch, scene
+):
+    monkeypatch.setenv("SENTINEL_DATABASE__URL", server_url)
+    run("migrate")
+    engine = create(server_url.replace("postgresql:", "postgresql+psycopg:"))
+    with Session(engine) as session:
+        last = scene.report(session).id
+        rows.fill(session)
+        session.commit()
+    engine.dispose()
+    do_as_told(refused("backup", "anywhere"), tmp_path, server_url)
+
+    name = postgresql_server.make(migrated=False)
+    other = postgresql_server.url(name).replace("postgresql+psycopg:", "postgresql:")
+    monkeypatch.setenv("SENTINEL_DATABASE__URL", other)
+    do_as_told(refused("restore", "anything"), tmp_path, other)
+
+    assert everything(other) == everything(server_url)
+    # As docs/backup.md has it: what was given after the dump is not given again.
+    page = (Path(__file__).parents[2] / "docs" / "backup.md").read_text(encoding="utf-8")
+    [statement] = re.findall(r"psql .* -c \"(SELECT setval.*)\"", page)
+    at_the_server(other, statement)
+    assert run("migrate").exit_code == 0
+    engine = create(other.replace("postgresql:", "postgresql+psycopg:"))
+    with Session(engine) as session:
+        assert scene.report(session).id > last + 10_000
+        with pytest.raises(Exception, match="rows are never changed"):
+            session.execute(text("DELETE FROM ledger_entry"))
+    engine.dispose()
+    postgresql_server.drop(name)
 
 
 def test_an_export_keeps_nobody_from_writing_nor_waits_for_them(filled, tmp_path):
