@@ -23,6 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO, Literal
+from urllib.parse import unquote
 
 from pydantic import BaseModel
 from sqlalchemy.engine import make_url
@@ -118,7 +119,7 @@ def photo_folder(settings: Settings) -> Path | None:
     if settings.photos.url is None:
         return settings.state_dir / "photos"
     scheme, _, rest = settings.photos.url.partition("://")
-    return Path(rest) if scheme == "file" else None
+    return Path(unquote(rest)) if scheme == "file" else None
 
 
 def name_for(where: Path) -> Path:

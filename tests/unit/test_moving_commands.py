@@ -240,10 +240,10 @@ class TestBackupAndRestore:
         (data_dir / "photos").rename(tmp_path / "elsewhere")
         monkeypatch.setenv("SENTINEL_PHOTOS__URL", f"file://{tmp_path / 'elsewhere'}")
         run("backup", str(tmp_path / "backup.tar"))
-        monkeypatch.setenv("SENTINEL_PHOTOS__URL", f"file://{tmp_path / 'third'}")
+        monkeypatch.setenv("SENTINEL_PHOTOS__URL", f"file://{tmp_path}/a%20third")
         monkeypatch.setenv("SENTINEL_DATA_DIR", str(tmp_path / "there"))
         assert run("restore", str(tmp_path / "backup.tar")).exit_code == 0
-        assert PhotoStore(tmp_path / "third").original("0" * 64) == b"original"
+        assert PhotoStore(tmp_path / "a third").original("0" * 64) == b"original"
 
     def test_files_that_are_missing_are_told(self, filled, tmp_path, data_dir, scene):
         engine = create(filled)
