@@ -454,6 +454,7 @@ def db_copy(
     """
     settings = _load()
     moved = _with_database(settings, to)
+    photos = _where_photos_are(settings, moved)
     with ExitStack() as until_the_end:
         if not rehearsal:
             until_the_end.enter_context(_alone_in(settings, _END_IT))
@@ -462,7 +463,7 @@ def db_copy(
         typer.echo("That was a rehearsal: what the bot wrote meanwhile is not in the copy.")
         typer.echo("To move: end the bot, empty the new database, copy without --rehearsal.")
         return
-    typer.echo(_where_photos_are(settings, moved))
+    typer.echo(photos)
     typer.echo("Now set SENTINEL_DATABASE__URL to the new one, and start no bot on the old one.")
 
 
@@ -514,14 +515,23 @@ def _copy(settings: Settings, moved: Settings, *, rehearsal: bool) -> None:
 
 
 def _where_photos_are(settings: Settings, moved: Settings) -> str:
-    from bot.backup import photo_folder  # noqa: PLC0415
-
-    here, there = photo_folder(settings), photo_folder(moved)
+    here, there = _photo_folder(settings), _photo_folder(moved)
     if here is None:
         return f"Photos stay where they are: {settings.photos.url}"
     if here != there:
         return f"Move the photos from {here} to {there}"
     return f"Photos stay in {here}; every process must reach them there, or in photos.url"
+
+
+def _photo_folder(settings: Settings) -> Path | None:
+    from bot.backup import photo_folder  # noqa: PLC0415
+    from services.photo_store import StoreUnusable  # noqa: PLC0415
+
+    try:
+        return photo_folder(settings)
+    except StoreUnusable as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
 
 
 @app.command()
@@ -537,7 +547,7 @@ def backup(
     from bot import progress  # noqa: PLC0415
 
     settings = _load()
-    photos = backups.photo_folder(settings)
+    photos = _photo_folder(settings)
     archive = backups.name_for(where)
     try:
         with progress.bars() as show:
@@ -572,8 +582,6 @@ def restore(
     ] = False,
 ) -> None:
     """Put a backup in place: database and photos, all of it or nothing. The bot must not run."""
-    from bot.backup import photo_folder  # noqa: PLC0415
-
     settings = _load()
     with _alone_in(settings, "End it first."):
         restored = _put_in_place(settings, archive, replace=replace)
@@ -586,7 +594,7 @@ def restore(
     )
     for path in restored.aside:
         typer.echo(f"What was there is now {path}")
-    if photo_folder(settings) is None and files:
+    if _photo_folder(settings) is None and files:
         typer.echo(f"Not restored: the photos; they belong into {settings.photos.url}")
     typer.echo("New reports leave some numbers out, so that none is given twice.")
 
@@ -601,7 +609,7 @@ def _put_in_place(settings: Settings, archive: Path, *, replace: bool) -> "Resto
             return restoring.restore(
                 archive,
                 database=backups.database_file(settings),
-                photos=backups.photo_folder(settings),
+                photos=_photo_folder(settings),
                 replace=replace,
                 show=show,
             )

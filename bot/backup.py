@@ -23,7 +23,6 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO, Literal
-from urllib.parse import unquote
 
 from pydantic import BaseModel
 from sqlalchemy.engine import make_url
@@ -31,11 +30,12 @@ from sqlalchemy.engine import make_url
 from bot.progress import Show
 from bot.settings import Settings
 from models import clock
+from services.photo_store import ORIGINALS, PREVIEWS, FolderStore, open_store
 
 DATABASE = "sentinel.db"
 MANIFEST = "manifest.json"
 # As services/photo_store.py lays them out.
-KINDS = ("originals", "previews")
+KINDS = (ORIGINALS, PREVIEWS)
 PHOTO = re.compile(r"photos/(originals|previews)/([0-9a-f]{2})/\2[0-9a-f]{62}\.[a-z0-9]{1,8}")
 
 # Pages of the database copied between two steps of the progress bar.
@@ -115,11 +115,18 @@ def database_file(settings: Settings) -> Path:
 
 
 def photo_folder(settings: Settings) -> Path | None:
-    """The folder of an installation's photos; None where they lie in a bucket."""
-    if settings.photos.url is None:
-        return settings.state_dir / "photos"
-    scheme, _, rest = settings.photos.url.partition("://")
-    return Path(unquote(rest)) if scheme == "file" else None
+    """The folder of an installation's photos; None where they lie in a bucket.
+
+    Raises:
+        StoreUnusable: its URL is none.
+    """
+    url = settings.photos.url
+    if url is not None and url.startswith("s3:"):
+        # It is not opened: that would want its keys.
+        return None
+    store = open_store(url, settings.state_dir / "photos")
+    assert isinstance(store, FolderStore)
+    return store.root
 
 
 def name_for(where: Path) -> Path:

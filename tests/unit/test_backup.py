@@ -17,7 +17,7 @@ from bot import backup, restore, schema
 from bot.database import create
 from models import Photo, ReportPhoto, clock
 from models.photos import PhotoState
-from services.photo_store import PhotoStore
+from services.photo_store import FolderStore
 from tests import rows
 
 
@@ -31,7 +31,7 @@ def home(tmp_path, sqlite_url, scene, midday):
     home = tmp_path / "home"
     home.mkdir()
     (tmp_path / "sentinel.db").rename(home / "sentinel.db")
-    store = PhotoStore(home / "photos")
+    store = FolderStore(home / "photos")
     engine = create(f"sqlite:///{home / 'sentinel.db'}")
     with Session(engine) as session:
         rows.fill(session)
@@ -152,7 +152,7 @@ def test_files_that_are_missing_or_damaged_are_counted(home, tmp_path):
 def test_a_file_deleted_while_the_backup_is_made_is_left_out(home, tmp_path):
     # What `errands` does to a photo nobody needs any more, at the worst moment.
     unneeded = sha256(b"x").hexdigest()
-    store = PhotoStore(home / "photos")
+    store = FolderStore(home / "photos")
     store.put(unneeded, b"x", b"preview", ".jpg")
     store.put("00" + "0" * 62, b"first", b"preview", ".jpg")
 

@@ -16,7 +16,7 @@ from bot import advisory, instance
 from bot.__main__ import app
 from bot.database import create
 from localchat import seed
-from services.photo_store import PhotoStore
+from services.photo_store import FolderStore
 from tests import rows
 
 runner = CliRunner()
@@ -57,7 +57,7 @@ def filled(data_dir, scene, midday):
         rows.fill(session)
         session.commit()
     engine.dispose()
-    PhotoStore(data_dir / "photos").put("0" * 64, b"original", b"preview", ".jpg")
+    FolderStore(data_dir / "photos").put("0" * 64, b"original", b"preview", ".jpg")
     return url
 
 
@@ -172,7 +172,7 @@ class TestBackupAndRestore:
         assert result.exit_code == 0
         assert "Restored as of 2026-11-24 05:30 UTC: 3 reports, 2 files" in result.stdout
         assert everything(f"sqlite:///{tmp_path / 'there' / 'sentinel.db'}") == everything(filled)
-        assert PhotoStore(tmp_path / "there" / "photos").original("0" * 64) == b"original"
+        assert FolderStore(tmp_path / "there" / "photos").original("0" * 64) == b"original"
         assert run("export", "points").exit_code == 0
 
     def test_what_is_there_stays_unless_it_may_be_moved(self, filled, tmp_path, data_dir):
@@ -236,6 +236,11 @@ class TestBackupAndRestore:
         assert "newer sentinel" in refused("restore", str(tmp_path / "backup.tar"), "--replace")
         assert not list(data_dir.glob("*replaced*"))
 
+    @pytest.mark.parametrize("command", ["backup", "restore"])
+    def test_a_photo_url_that_is_none_is_one_line(self, tmp_path, monkeypatch, command):
+        monkeypatch.setenv("SENTINEL_PHOTOS__URL", "file:///pictures?here")
+        assert refused(command, str(tmp_path / "backup.tar"), code=2).startswith("photos.url: ")
+
     def test_photos_in_a_folder_of_their_own(self, filled, tmp_path, data_dir, monkeypatch):
         (data_dir / "photos").rename(tmp_path / "elsewhere")
         monkeypatch.setenv("SENTINEL_PHOTOS__URL", f"file://{tmp_path / 'elsewhere'}")
@@ -243,7 +248,7 @@ class TestBackupAndRestore:
         monkeypatch.setenv("SENTINEL_PHOTOS__URL", f"file://{tmp_path}/a%20third")
         monkeypatch.setenv("SENTINEL_DATA_DIR", str(tmp_path / "there"))
         assert run("restore", str(tmp_path / "backup.tar")).exit_code == 0
-        assert PhotoStore(tmp_path / "a third").original("0" * 64) == b"original"
+        assert FolderStore(tmp_path / "a third").original("0" * 64) == b"original"
 
     def test_files_that_are_missing_are_told(self, filled, tmp_path, data_dir, scene):
         engine = create(filled)
