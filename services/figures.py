@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models import Errand, FailedUpdate, JobRun, Outgoing, Report, clock
 from models.outgoing import OutgoingState
-from models.workflow import State
+from models.workflow import UNDECIDED_STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def now(session: Session) -> Figures:
     )
 
 
-_OPEN = Report.state == State.SUBMITTED
+_OPEN = Report.state.in_(UNDECIDED_STATES)
 
 
 def _overdue(session: Session) -> int:

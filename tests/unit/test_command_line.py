@@ -1,4 +1,4 @@
-"""bot/__main__.py and bot/checkup.py: what an operator types and reads."""
+"""bot/commands and bot/checkup.py: what an operator types and reads."""
 
 import asyncio
 import json
