@@ -162,6 +162,8 @@ class Policy(Section):
         Returns:
             The matching categories; none when nothing matches.
         """
+        if not text:
+            return []
         lowered = text.casefold()
         scored = [
             (sum(_contains(lowered, word) for word in _spellings(category)), category)
