@@ -37,7 +37,8 @@ def deal(turn: Turn, report: Report) -> bool:
             turn.session, report_id=report.id, chat_id=chat.id, purpose=CardPurpose.REVIEW
         )
         if is_new or cards.is_lost(turn.session, card=card):
-            _deal_to(turn, report, chat, card, facts_of(turn, report, pictures))
+            facts = facts_of(turn, report, pictures)
+            _deal_to(turn, report, chat, card, facts, is_new=is_new)
     return True
 
 
@@ -46,7 +47,9 @@ def is_dealt(turn: Turn, report: Report) -> bool:
     return bool(cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW))
 
 
-def _deal_to(turn: Turn, report: Report, chat: Chat, card: Card, facts: CardFacts) -> None:
+def _deal_to(
+    turn: Turn, report: Report, chat: Chat, card: Card, facts: CardFacts, *, is_new: bool
+) -> None:
     words = turn.words_of(chat.language)
     if len(facts.photo_ids) > 1:
         # An album cannot carry buttons: it goes first, the card right after it.
@@ -57,7 +60,7 @@ def _deal_to(turn: Turn, report: Report, chat: Chat, card: Card, facts: CardFact
             photo_ids=list(facts.photo_ids),
             caption=f"#{report.id}",
         )
-    turn.show(card, _view(turn, report, facts, card, words))
+    turn.show(card, _view(turn, report, facts, card, words), is_new=is_new)
     if len(report.note) > views.NOTE_ON_CARD:
         turn.say(chat.id, views.View(f"💬 #{report.id}\n{escape(report.note)}"))
     if report.voice_file_id:

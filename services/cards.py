@@ -9,7 +9,7 @@ from models import Card, Outgoing, Report
 from models.cards import CardPurpose
 from models.outgoing import OutgoingState
 from models.workflow import UNDECIDED_STATES
-from services.upserts import new_row
+from services.upserts import insert_new_object
 
 _FIND = select(Card).where(
     Card.report_id == bindparam("report_id"),
@@ -35,10 +35,11 @@ def find_or_make(
         "report_id": report_id,
         "chat_id": chat_id,
         "purpose": purpose,
+        "message_id": None,
         "has_photo": False,
         "has_album": False,
     }
-    card = new_row(session, model=Card, values=values)
+    card = insert_new_object(session, model=Card, values=values)
     if card is not None:
         return card, True
     card = find(session, report_id=report_id, chat_id=chat_id, purpose=purpose)

@@ -6,21 +6,20 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from models import Conversation, clock
+from services.statements import Prepared
 from services.upserts import insert_or_update
 
 Key = tuple[int, ...]
 
 
-_STATES = select(Conversation.name, Conversation.state).where(
-    Conversation.chat_id == bindparam("chat_id"), Conversation.person_id == bindparam("person_id")
-)
-
-
-_FORGET = delete(Conversation).where(
-    Conversation.name == bindparam("name"),
+_ALL_OF_KEY = (
     Conversation.chat_id == bindparam("chat_id"),
     Conversation.person_id == bindparam("person_id"),
 )
+_ONE = (Conversation.name == bindparam("name"), *_ALL_OF_KEY)
+
+_STATES = Prepared(select(Conversation.name, Conversation.state).where(*_ALL_OF_KEY))
+_FORGET = Prepared(delete(Conversation).where(*_ONE))
 
 
 def states(session: Session, *, key: Key) -> dict[str, str]:
@@ -34,8 +33,7 @@ def states(session: Session, *, key: Key) -> dict[str, str]:
         State by name.
     """
     chat_id, person_id = key
-    rows = session.connection().execute(_STATES, {"chat_id": chat_id, "person_id": person_id})
-    return {name: state for name, state in rows}  # noqa: C416 - rows are no pairs to mypy
+    return dict(_STATES.rows(session, chat_id=chat_id, person_id=person_id))
 
 
 def set_state(session: Session, *, name: str, key: Key, state: str | None) -> None:
@@ -59,16 +57,10 @@ def set_state(session: Session, *, name: str, key: Key, state: str | None) -> No
 def forget(session: Session, *, name: str, key: Key) -> None:
     """End a conversation."""
     chat_id, person_id = key
-    session.connection().execute(
-        _FORGET, {"name": name, "chat_id": chat_id, "person_id": person_id}
-    )
+    _FORGET.run(session, name=name, chat_id=chat_id, person_id=person_id)
 
 
-_SUBJECT = select(Conversation.subject_id).where(
-    Conversation.name == bindparam("name"),
-    Conversation.chat_id == bindparam("chat_id"),
-    Conversation.person_id == bindparam("person_id"),
-)
+_SUBJECT = select(Conversation.subject_id).where(*_ONE)
 
 
 def subject(session: Session, *, name: str, key: Key) -> int | None:
@@ -78,11 +70,7 @@ def subject(session: Session, *, name: str, key: Key) -> int | None:
     return session.connection().scalar(_SUBJECT, values)
 
 
-_UPDATED_AT = select(Conversation.updated_at).where(
-    Conversation.name == bindparam("name"),
-    Conversation.chat_id == bindparam("chat_id"),
-    Conversation.person_id == bindparam("person_id"),
-)
+_UPDATED_AT = select(Conversation.updated_at).where(*_ONE)
 
 
 def moved_at(session: Session, *, name: str, key: Key) -> datetime | None:

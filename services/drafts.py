@@ -13,6 +13,8 @@ from models.reports import PlaceSource
 from services import notes, photos, reports
 from services.districts import Districts
 from services.refusals import OutOfDate, OutsideDistricts, SamePhoto, TooManyPhotos, UnknownCode
+from services.statements import Prepared
+from services.upserts import insert_object, insert_row
 
 
 class Step(StrEnum):
@@ -27,10 +29,9 @@ class Step(StrEnum):
 
 
 _CURRENT = select(Draft).where(Draft.person_id == bindparam("person_id"))
-_UNIQUE_IDS = select(DraftPhoto.file_unique_id).where(DraftPhoto.draft_id == bindparam("draft_id"))
-_PHOTO_COUNT = (
-    select(func.count()).select_from(DraftPhoto).where(DraftPhoto.draft_id == bindparam("draft_id"))
-)
+_OF_DRAFT = DraftPhoto.draft_id == bindparam("draft_id")
+_UNIQUE_IDS = Prepared(select(DraftPhoto.file_unique_id).where(_OF_DRAFT))
+_PHOTO_COUNT = Prepared(select(func.count()).select_from(DraftPhoto).where(_OF_DRAFT))
 
 
 def current(session: Session, *, person_id: int) -> Draft | None:
@@ -47,20 +48,31 @@ def start(session: Session, *, person: Person, policy: Policy) -> Draft:
     now = clock.now()
     draft = current(session, person_id=person.id)
     if draft is None:
-        draft = Draft(
-            person_id=person.id,
-            note="",
-            note_parts=[],
-            surplus_told=False,
-            created_at=now,
-            touched_at=now,
-            place_confirmed=False,
-            different=False,
-            expires_at=now + policy.limits.draft_life,
+        return insert_object(
+            session,
+            model=Draft,
+            values={
+                "person_id": person.id,
+                "note": "",
+                "note_parts": [],
+                "voice_file_id": None,
+                "latitude": None,
+                "longitude": None,
+                "accuracy_m": None,
+                "place_source": None,
+                "place_confirmed": False,
+                "live_message_id": None,
+                "district": None,
+                "category": None,
+                "different": False,
+                "media_group_id": None,
+                "surplus_told": False,
+                "created_at": now,
+                "touched_at": now,
+                "reminded_at": None,
+                "expires_at": now + policy.limits.draft_life,
+            },
         )
-        session.add(draft)
-        session.flush()
-        return draft
     touch(draft, policy=policy)
     return draft
 
@@ -100,21 +112,22 @@ def add_photo(session: Session, *, draft: Draft, sent: photos.Sent, policy: Poli
         SamePhoto: it is in there already.
         TooManyPhotos: there is no room for another.
     """
-    there = session.connection().scalars(_UNIQUE_IDS, {"draft_id": draft.id}).all()
+    there = [unique_id for (unique_id,) in _UNIQUE_IDS.rows(session, draft_id=draft.id)]
     if sent.file_unique_id in there:
         raise SamePhoto
     if len(there) >= policy.limits.photos_per_report:
         raise TooManyPhotos(limit=policy.limits.photos_per_report)
     photo = photos.note(session, owner_id=draft.person_id, sent=sent)
-    session.add(
-        DraftPhoto(
-            draft_id=draft.id,
-            photo_id=photo.id,
-            file_unique_id=sent.file_unique_id,
-            position=len(there),
-        )
+    insert_row(
+        session,
+        model=DraftPhoto,
+        values={
+            "draft_id": draft.id,
+            "photo_id": photo.id,
+            "file_unique_id": sent.file_unique_id,
+            "position": len(there),
+        },
     )
-    session.flush()
     return photo
 
 
@@ -137,7 +150,7 @@ def photo_places(session: Session, *, draft: Draft) -> list[tuple[float, float]]
 
 def photo_count(session: Session, *, draft: Draft) -> int:
     """How many photos a draft has."""
-    return session.connection().scalar(_PHOTO_COUNT, {"draft_id": draft.id}) or 0
+    return int(_PHOTO_COUNT.scalar(session, draft_id=draft.id))
 
 
 def set_place(

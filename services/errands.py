@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from models import Errand, clock
 from models.errands import ErrandKind
+from services.upserts import insert_row
 
 # While an errand runs nobody else takes it; a process that died leaves it to the next after this.
 LEASE = timedelta(minutes=2)
@@ -36,15 +37,13 @@ class Task:
     origin: str | None = None
 
 
-_ASK = Errand.__table__.insert()  # type: ignore[attr-defined]
-
-
 def ask(session: Session, *, kind: ErrandKind, payload: dict[str, Any]) -> None:
     """Write down something to find out once this transaction is committed."""
     now = clock.now()
-    session.connection().execute(
-        _ASK,
-        {
+    insert_row(
+        session,
+        model=Errand,
+        values={
             "kind": kind,
             "payload": payload,
             "created_at": now,

@@ -23,7 +23,8 @@ from models import Card, ChatPause, Outgoing, Pace, Photo, clock
 from models.outgoing import Guarantee, OutgoingState
 from models.photos import PhotoState
 from services import chats, people
-from services.upserts import insert_new, insert_or_update
+from services.statements import Prepared
+from services.upserts import insert_new, insert_or_update, insert_row
 
 # Our own methods beside the Bot API's: a view as a new message, and a card sent or edited.
 SAY = "say"
@@ -36,9 +37,7 @@ BATCH = 200
 PACE_AHEAD = timedelta(seconds=0.2)
 BULK = "bulk"
 
-# Built once: building a statement costs more than running it.
-_QUEUE = Outgoing.__table__.insert()  # type: ignore[attr-defined]
-_REPLACE = (
+_REPLACE = Prepared(
     update(Outgoing)
     .where(Outgoing.card_id == bindparam("card"), Outgoing.state == OutgoingState.QUEUED)
     .values(payload=bindparam("content"), origin=bindparam("thread"))
@@ -70,17 +69,16 @@ def queue(
         bulk: it is one of many and may wait: it is paced, and goes after everything else.
     """
     origin = session.info.get("origin")
-    if card is not None and not card_is_new:
-        waiting = (
-            session.connection()
-            .execute(_REPLACE, {"card": card.id, "content": payload, "thread": origin})
-            .first()
-        )
-        if waiting is not None:
-            return
-    session.connection().execute(
-        _QUEUE,
-        {
+    if (
+        card is not None
+        and not card_is_new
+        and _REPLACE.first(session, card=card.id, content=payload, thread=origin) is not None
+    ):
+        return
+    insert_row(
+        session,
+        model=Outgoing,
+        values={
             "chat_id": chat_id,
             "method": method,
             "payload": payload,

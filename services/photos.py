@@ -12,6 +12,7 @@ from models import DraftPhoto, Photo, ReportPhoto, clock
 from models.errands import ErrandKind
 from models.photos import PhotoState
 from services import errands
+from services.upserts import insert_object
 
 # What Telegram lets a bot download.
 MAX_BYTES = 20 * 1024 * 1024
@@ -90,17 +91,19 @@ def note(session: Session, *, owner_id: int, sent: Sent) -> Photo:
     Returns:
         Its row.
     """
-    photo = Photo(
-        owner_id=owner_id,
-        file_id=sent.file_id,
-        file_unique_id=sent.file_unique_id,
-        as_file=sent.as_file,
-        forwarded=sent.forwarded,
-        sent_at=sent.sent_at,
-        state=PhotoState.WAITING,
+    photo = insert_object(
+        session,
+        model=Photo,
+        values={
+            "owner_id": owner_id,
+            "file_id": sent.file_id,
+            "file_unique_id": sent.file_unique_id,
+            "as_file": sent.as_file,
+            "forwarded": sent.forwarded,
+            "sent_at": sent.sent_at,
+            "state": PhotoState.WAITING,
+        },
     )
-    session.add(photo)
-    session.flush()
     errands.ask(
         session,
         kind=ErrandKind.PHOTO,

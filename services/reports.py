@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import cache
 
 from sqlalchemy import bindparam, delete, func, insert, select, union
 from sqlalchemy.orm import Session
@@ -22,7 +23,8 @@ from services.refusals import (
     TooManyPhotos,
     TooManyToday,
 )
-from services.upserts import insert_new
+from services.statements import Prepared
+from services.upserts import insert_new, insert_object
 
 # Within this a report is told by the name of a place near it.
 NEAR_PLACE_M = 400.0
@@ -68,14 +70,15 @@ class Added:
     voice: bool
 
 
-_MOVE_PHOTOS = insert(ReportPhoto).from_select(
-    ["report_id", "photo_id", "position"],
-    select(bindparam("report_id", type_=BigId), DraftPhoto.photo_id, DraftPhoto.position).where(
-        DraftPhoto.draft_id == bindparam("draft_id")
-    ),
+_MOVE_PHOTOS = Prepared(
+    insert(ReportPhoto).from_select(
+        ["report_id", "photo_id", "position"],
+        select(bindparam("report_id", type_=BigId), DraftPhoto.photo_id, DraftPhoto.position).where(
+            DraftPhoto.draft_id == bindparam("draft_id")
+        ),
+    )
 )
-_FORGET_PHOTOS = delete(DraftPhoto).where(DraftPhoto.draft_id == bindparam("draft_id"))
-_FORGET_DRAFT = delete(Draft).where(Draft.id == bindparam("draft_id"))
+_FORGET_DRAFT = Prepared(delete(Draft).where(Draft.id == bindparam("draft_id")))
 
 
 def submit(
@@ -102,56 +105,60 @@ def submit(
         raise OutOfDate
     _check_daily_limit(session, person_id=person.id, policy=policy)
     named = districts.near_place(draft.latitude, draft.longitude, NEAR_PLACE_M)
-    report = Report(
-        reporter_id=person.id,
-        draft_id=draft.id,
-        state=State.SUBMITTED,
-        category=category.code,
-        category_name_zh=category.name.zh,
-        category_name_en=category.name.en,
-        category_emoji=category.emoji,
-        danger=category.danger,
-        deadline_hours=category.deadline_hours,
-        latitude=draft.latitude,
-        longitude=draft.longitude,
-        accuracy_m=draft.accuracy_m,
-        place_source=draft.place_source,
-        cell=places.cell_of(draft.latitude, draft.longitude),
-        district=draft.district,
-        place_name_zh=named[0].name_zh if named else "",
-        place_name_en=named[0].name_en if named else "",
-        note=draft.note,
-        note_parts=draft.note_parts,
-        voice_file_id=draft.voice_file_id,
-        media_group_id=draft.media_group_id,
-        surplus_told=draft.surplus_told,
-        created_at=clock.now(),
+    report = insert_object(
+        session,
+        model=Report,
+        values={
+            "reporter_id": person.id,
+            "draft_id": draft.id,
+            "state": State.SUBMITTED,
+            "category": category.code,
+            "category_name_zh": category.name.zh,
+            "category_name_en": category.name.en,
+            "category_emoji": category.emoji,
+            "danger": category.danger,
+            "deadline_hours": category.deadline_hours,
+            "latitude": draft.latitude,
+            "longitude": draft.longitude,
+            "accuracy_m": draft.accuracy_m,
+            "place_source": draft.place_source,
+            "cell": places.cell_of(draft.latitude, draft.longitude),
+            "district": draft.district,
+            "place_name_zh": named[0].name_zh if named else "",
+            "place_name_en": named[0].name_en if named else "",
+            "note": draft.note,
+            "note_parts": draft.note_parts,
+            "voice_file_id": draft.voice_file_id,
+            "media_group_id": draft.media_group_id,
+            "surplus_told": draft.surplus_told,
+            "created_at": clock.now(),
+        },
     )
-    session.add(report)
-    session.flush()
-    session.connection().execute(_MOVE_PHOTOS, {"report_id": report.id, "draft_id": draft.id})
+    _MOVE_PHOTOS.run(session, report_id=report.id, draft_id=draft.id)
     _forget_draft(session, draft)
     workflow.begin(session, report=report)
     return report
 
 
 def _forget_draft(session: Session, draft: Draft) -> None:
-    connection = session.connection()
-    connection.execute(_FORGET_PHOTOS, {"draft_id": draft.id})
-    connection.execute(_FORGET_DRAFT, {"draft_id": draft.id})
+    # What has changed in it of late would be written before it goes.
     session.expunge(draft)
+    # Its photos' places in it go with it, by their foreign key.
+    _FORGET_DRAFT.run(session, draft_id=draft.id)
 
 
-_SINCE = select(func.count(Report.id)).where(
-    Report.reporter_id == bindparam("person_id"), Report.created_at >= bindparam("since")
+_SINCE = Prepared(
+    select(func.count(Report.id)).where(
+        Report.reporter_id == bindparam("person_id"), Report.created_at >= bindparam("since")
+    )
 )
 
 
 def _check_daily_limit(session: Session, *, person_id: int, policy: Policy) -> None:
     local = clock.now().astimezone(policy.zone)
     midnight = datetime.combine(local.date(), time(), tzinfo=policy.zone)
-    today = session.connection().scalar(_SINCE, {"person_id": person_id, "since": midnight})
-    if (today or 0) >= policy.limits.reports_per_day:
+    today = _SINCE.scalar(session, person_id=person_id, since=midnight)
+    if today >= policy.limits.reports_per_day:
         tomorrow = datetime.combine(local.date() + timedelta(days=1), time(), tzinfo=policy.zone)
         raise TooManyToday(limit=policy.limits.reports_per_day, again_at=tomorrow)
 
@@ -173,11 +180,16 @@ def of_reporter(session: Session, *, report_id: int, person_id: int) -> Report:
     return report
 
 
-_NEARBY = select(Report.id, Report.latitude, Report.longitude, Report.state).where(
-    Report.cell.in_(bindparam("cells", expanding=True)),
-    Report.category == bindparam("category"),
-    Report.created_at >= bindparam("since"),
-)
+@cache
+def _nearby(count: int) -> Prepared:
+    """The question for so many cells."""
+    return Prepared(
+        select(Report.id, Report.latitude, Report.longitude, Report.state).where(
+            Report.cell.in_([bindparam(f"cell_{number}") for number in range(count)]),
+            Report.category == bindparam("category"),
+            Report.created_at >= bindparam("since"),
+        )
+    )
 
 
 def nearby(
@@ -202,14 +214,8 @@ def nearby(
     Returns:
         Those within the radius.
     """
-    rows = session.connection().execute(
-        _NEARBY,
-        {
-            "cells": places.cells_around(latitude, longitude, radius_m),
-            "category": category,
-            "since": since,
-        },
-    )
+    cells = places.cells_around(latitude, longitude, radius_m)
+    rows = _nearby(len(cells)).rows(session, category=category, since=since, **_numbered(cells))
     found = [
         Near(report_id, places.distance_m((latitude, longitude), (lat, lon)))
         for report_id, lat, lon, state in rows
@@ -255,14 +261,17 @@ def _same_kind_around(session: Session, *, draft: Draft, policy: Policy) -> list
     )
 
 
-_AROUND = (
-    select(Report.category, func.count(Report.id))
-    .where(
-        Report.cell.in_(bindparam("cells", expanding=True)),
-        Report.created_at >= bindparam("since"),
+@cache
+def _around(count: int) -> Prepared:
+    """The question for so many cells."""
+    return Prepared(
+        select(Report.category, func.count(Report.id))
+        .where(
+            Report.cell.in_([bindparam(f"cell_{number}") for number in range(count)]),
+            Report.created_at >= bindparam("since"),
+        )
+        .group_by(Report.category)
     )
-    .group_by(Report.category)
-)
 
 
 def categories_around(session: Session, *, latitude: float, longitude: float) -> list[str]:
@@ -276,14 +285,14 @@ def categories_around(session: Session, *, latitude: float, longitude: float) ->
     Returns:
         Codes of categories of the last 90 days within some 100 m.
     """
-    rows = session.connection().execute(
-        _AROUND,
-        {
-            "cells": places.cells_around(latitude, longitude, 100.0),
-            "since": clock.now() - timedelta(days=90),
-        },
-    )
+    cells = places.cells_around(latitude, longitude, 100.0)
+    since = clock.now() - timedelta(days=90)
+    rows = _around(len(cells)).rows(session, since=since, **_numbered(cells))
     return [code for code, _ in sorted(rows, key=lambda row: (-row[1], row[0]))]
+
+
+def _numbered(cells: Sequence[int]) -> dict[str, int]:
+    return {f"cell_{number}": cell for number, cell in enumerate(cells)}
 
 
 def join(session: Session, *, report: Report, person: Person) -> bool:
@@ -312,14 +321,14 @@ def join(session: Session, *, report: Report, person: Person) -> bool:
     return True
 
 
-_JOINERS = (
+_JOINERS = Prepared(
     select(Joiner.person_id).where(Joiner.report_id == bindparam("report_id")).order_by(Joiner.id)
 )
 
 
 def joiners(session: Session, *, report_id: int) -> Sequence[int]:
     """The ids of those who joined a report, in the order they came."""
-    return session.connection().scalars(_JOINERS, {"report_id": report_id}).all()
+    return [person_id for (person_id,) in _JOINERS.rows(session, report_id=report_id)]
 
 
 def _lock_undecided(session: Session, report: Report) -> None:
@@ -609,19 +618,15 @@ def album_of(session: Session, *, person_id: int, media_group_id: str) -> Report
     )
 
 
-_RECORD = (
+_RECORD = Prepared(
     select(Report.state, func.count(Report.id))
-    .where(
-        Report.reporter_id == bindparam("person_id"),
-        Report.state.in_((State.APPROVED, State.REJECTED)),
-    )
+    .where(Report.reporter_id == bindparam("person_id"))
     .group_by(Report.state)
 )
 
 
 def record_of(session: Session, *, person_id: int) -> Record:
     """What became of a rider's reports so far."""
-    rows = session.connection().execute(_RECORD, {"person_id": person_id})
-    counts = {state: count for state, count in rows}  # noqa: C416 - rows are no pairs to mypy
+    counts: dict[str, int] = dict(_RECORD.rows(session, person_id=person_id))
     approved = counts.get(State.APPROVED, 0)
     return Record(approved=approved, decided=approved + counts.get(State.REJECTED, 0))

@@ -2,14 +2,14 @@
 
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, insert, update
+from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
 from models import Report, ReportEvent, clock
 from models.workflow import TRANSITIONS, Actor, Transition
 from services.refusals import AlreadyDecided
+from services.upserts import insert_row
 
-_ADD_EVENT = insert(ReportEvent)
 _BY_NAME = {transition.name: transition for transition in TRANSITIONS}
 
 
@@ -94,9 +94,10 @@ def record(
         reason: why.
         step: the move it was, if the state changed.
     """
-    session.connection().execute(
-        _ADD_EVENT,
-        {
+    insert_row(
+        session,
+        model=ReportEvent,
+        values={
             "report_id": report.id,
             "at": clock.now(),
             "actor_id": actor_id,
