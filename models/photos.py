@@ -3,7 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Index, String
+from sqlalchemy import BigInteger, ColumnElement, Index, String, case
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigId
@@ -51,7 +52,12 @@ class Photo(Base):
     # Why the GPS of the file is not used, where there was one: a code of services.photos.
     exif_fault: Mapped[str | None] = mapped_column(String(32))
 
-    @property
+    @hybrid_property
     def sendable_id(self) -> str | None:
         """The id under which Telegram sends this picture as a photo, if it has one yet."""
         return self.preview_file_id if self.as_file else self.file_id
+
+    @sendable_id.inplace.expression
+    @classmethod
+    def _sendable_id_in_sql(cls) -> ColumnElement[str | None]:
+        return case((cls.as_file, cls.preview_file_id), else_=cls.file_id)

@@ -4,17 +4,15 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    CompoundSelect,
     bindparam,
     delete,
     exists,
     func,
     or_,
     select,
-    union_all,
     update,
 )
 from sqlalchemy.orm import Session, aliased
@@ -202,6 +200,31 @@ class Claimed:
     bulk_at: datetime | None
 
 
+class _Head(NamedTuple):
+    """The next row of a chat, and where its card stands, if it is about one."""
+
+    id: int
+    chat_id: int
+    method: str
+    payload: dict[str, Any]
+    guarantee: str
+    tries: int
+    origin: str | None
+    message_id: int | None
+    has_photo: bool | None
+
+
+_WITH_CARD = select(
+    Outgoing.id,
+    Outgoing.chat_id,
+    Outgoing.method,
+    Outgoing.payload,
+    Outgoing.guarantee,
+    Outgoing.tries,
+    Outgoing.origin,
+    Card.message_id,
+    Card.has_photo,
+).outerjoin(Card, Card.id == Outgoing.card_id)
 _NOW = bindparam("now", type_=Outgoing.created_at.type)
 _QUEUED = Outgoing.state == OutgoingState.QUEUED
 _other = aliased(Outgoing)
@@ -219,9 +242,8 @@ _oldest = (
     .group_by(_other.chat_id)
     .subquery()
 )
-_HEADS = (
-    select(Outgoing)
-    .join(_oldest, _oldest.c.id == Outgoing.id)
+_HEADS = Prepared(
+    _WITH_CARD.join(_oldest, _oldest.c.id == Outgoing.id)
     # It says of itself what it is, too: so neither side is looked for among all that is bulk.
     .where(_QUEUED, Outgoing.bulk.is_(False), *_FREE)
     .order_by(Outgoing.id)
@@ -229,9 +251,8 @@ _HEADS = (
     .with_for_update(skip_locked=True, of=Outgoing)
 )
 # Of bulk there may be a hundred thousand rows and more: only as many are looked at as may go.
-_BULK_HEADS = (
-    select(Outgoing)
-    .where(
+_BULK_HEADS = Prepared(
+    _WITH_CARD.where(
         _QUEUED,
         Outgoing.bulk.is_(True),
         *_FREE,
@@ -245,9 +266,9 @@ _BULK_HEADS = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True, of=Outgoing)
 )
-_TAKE = (
+_TAKE = Prepared(
     update(Outgoing)
-    .where(Outgoing.id.in_(bindparam("ids", expanding=True)))
+    .where(Outgoing.id == bindparam("row"))
     .values(
         state=OutgoingState.SENDING,
         tries=Outgoing.tries + 1,
@@ -255,7 +276,6 @@ _TAKE = (
         lane=Outgoing.chat_id,
         holder=bindparam("process"),
     )
-    .execution_options(synchronize_session=False)
 )
 
 
@@ -276,7 +296,7 @@ def claim(
     Raises:
         IntegrityError: another process is just taking a row of one of the chats; try again.
     """
-    rows = list(session.scalars(_HEADS, {"now": clock.now()}))
+    rows = [_Head(*row) for row in _HEADS.rows(session, now=clock.now())]
     more = len(rows) == BATCH
     bulk_at = None
     if with_bulk:
@@ -284,15 +304,15 @@ def claim(
         rows += bulk
     if not rows:
         return Claimed([], more=False, bulk_at=bulk_at)
-    session.execute(_TAKE, {"ids": [row.id for row in rows], "process": holder})
-    return Claimed(_with_context(session, rows), more=more, bulk_at=bulk_at)
+    _TAKE.many(session, [{"row": row.id, "process": holder} for row in rows])
+    return Claimed([_sending(session, row) for row in rows], more=more, bulk_at=bulk_at)
 
 
-def _bulk(session: Session, *, per_second: int) -> tuple[list[Outgoing], datetime | None]:
+def _bulk(session: Session, *, per_second: int) -> tuple[list[_Head], datetime | None]:
     """What of bulk may go now, and when the next may where some has to wait."""
     now = clock.now()
     most = math.ceil(per_second * PACE_AHEAD.total_seconds()) + 1
-    waiting = session.scalars(_BULK_HEADS, {"now": now, "most": most}).all()
+    waiting = [_Head(*row) for row in _BULK_HEADS.rows(session, now=now, most=most)]
     if not waiting:
         return [], None
     insert_new(session, model=Pace, values={"name": BULK, "next_at": now})
@@ -306,43 +326,29 @@ def _bulk(session: Session, *, per_second: int) -> tuple[list[Outgoing], datetim
     return allowed, pace.next_at - PACE_AHEAD + step if held_back else None
 
 
-def _with_context(session: Session, rows: Sequence[Outgoing]) -> list[Sending]:
-    card_ids = {row.card_id for row in rows if row.card_id is not None}
-    cards = (
-        {card.id: card for card in session.scalars(select(Card).where(Card.id.in_(card_ids)))}
-        if card_ids
-        else {}
+_PICTURE = Prepared(
+    select(Photo.id, Photo.sendable_id, Photo.sha256).where(
+        Photo.id == bindparam("photo_id"),
+        Photo.state != PhotoState.REFUSED,
+        or_(Photo.sendable_id.is_not(None), Photo.sha256.is_not(None)),
     )
-    photo_ids = {photo_id for row in rows for photo_id in _photo_ids(row.payload)}
-    photos = (
-        {photo.id: photo for photo in session.scalars(select(Photo).where(Photo.id.in_(photo_ids)))}
-        if photo_ids
-        else {}
+)
+
+
+def _sending(session: Session, row: _Head) -> Sending:
+    found = (_PICTURE.first(session, photo_id=photo_id) for photo_id in _photo_ids(row.payload))
+    return Sending(
+        id=row.id,
+        chat_id=row.chat_id,
+        method=row.method,
+        payload=row.payload,
+        guarantee=Guarantee(row.guarantee),
+        tries=row.tries,
+        origin=row.origin,
+        message_id=row.message_id,
+        has_photo=bool(row.has_photo),
+        pictures=tuple(Picture(*picture) for picture in found if picture is not None),
     )
-    sendings = []
-    for row in rows:
-        card = cards.get(row.card_id) if row.card_id else None
-        wanted = [photos[i] for i in _photo_ids(row.payload) if i in photos]
-        sendings.append(
-            Sending(
-                id=row.id,
-                chat_id=row.chat_id,
-                method=row.method,
-                payload=row.payload,
-                guarantee=Guarantee(row.guarantee),
-                tries=row.tries,
-                origin=row.origin,
-                message_id=card.message_id if card else None,
-                has_photo=card.has_photo if card else False,
-                pictures=tuple(
-                    Picture(photo.id, photo.sendable_id, photo.sha256)
-                    for photo in wanted
-                    if photo.state != PhotoState.REFUSED
-                    and (photo.sendable_id is not None or photo.sha256 is not None)
-                ),
-            )
-        )
-    return sendings
 
 
 def _photo_ids(payload: dict[str, Any]) -> list[int]:
@@ -362,7 +368,7 @@ def settle(session: Session, *, holder: int, outcomes: Sequence[Outcome]) -> Non
     sent = [outcome for outcome in outcomes if isinstance(outcome, Sent)]
     if sent:
         _remember(session, sent)
-        session.execute(_DELETE, {"ids": [outcome.id for outcome in sent], "process": holder})
+        _DELETE.many(session, [{"row": outcome.id, "process": holder} for outcome in sent])
     for outcome in outcomes:
         match outcome:
             case Sent():
@@ -381,18 +387,22 @@ def settle(session: Session, *, holder: int, outcomes: Sequence[Outcome]) -> Non
                 _let_go(session, row_id, holder, state=OutgoingState.DEAD, error=error[:255])
             case Unreachable(id=row_id, chat_id=chat_id):
                 people.unreachable(session, person_id=chat_id)
-                session.execute(_DELETE, {"ids": [row_id], "process": holder})
+                _DELETE.run(session, row=row_id, process=holder)
             case Moved(id=row_id, old_id=old_id, new_id=new_id):
                 chats.migrate(session, old_id=old_id, new_id=new_id)
                 _let_go(session, row_id, holder)
 
 
-_DELETE = (
-    delete(Outgoing)
+_DELETE = Prepared(
+    delete(Outgoing).where(Outgoing.id == bindparam("row"), Outgoing.holder == bindparam("process"))
+)
+# A row that is about no card changes none.
+_PLACE = Prepared(
+    update(Card)
     .where(
-        Outgoing.id.in_(bindparam("ids", expanding=True)), Outgoing.holder == bindparam("process")
+        Card.id == select(Outgoing.card_id).where(Outgoing.id == bindparam("row")).scalar_subquery()
     )
-    .execution_options(synchronize_session=False)
+    .values(message_id=bindparam("message"), has_photo=bindparam("photo"))
 )
 
 
@@ -415,20 +425,12 @@ def _let_go(
 
 def _remember(session: Session, sent: Sequence[Sent]) -> None:
     # What a view showed is the view's to remember; an uploaded copy need not be uploaded again.
-    with_card = {outcome.id: outcome for outcome in sent if outcome.message_id is not None}
-    if with_card:
-        rows = session.execute(
-            select(Outgoing.id, Outgoing.card_id).where(
-                Outgoing.id.in_(with_card), Outgoing.card_id.is_not(None)
-            )
-        ).all()
-        for row_id, card_id in rows:
-            outcome = with_card[row_id]
-            session.execute(
-                update(Card)
-                .where(Card.id == card_id)
-                .values(message_id=outcome.message_id, has_photo=outcome.has_photo)
-            )
+    placed = [
+        {"row": outcome.id, "message": outcome.message_id, "photo": outcome.has_photo}
+        for outcome in sent
+        if outcome.message_id is not None
+    ]
+    _PLACE.many(session, placed)
     for outcome in sent:
         for photo_id, file_id in outcome.uploaded:
             session.execute(
@@ -484,17 +486,16 @@ _LEFT_BEHIND: dict[Guarantee, dict[str, Any]] = {
 }
 
 
-_NEXT_DUE: CompoundSelect[datetime | None] = union_all(
-    select(func.min(Outgoing.not_before)).where(
-        Outgoing.state == OutgoingState.QUEUED, Outgoing.not_before > _NOW
-    ),
-    select(func.min(ChatPause.until)).where(ChatPause.until > _NOW),
+_NEXT_ROW = Prepared(
+    select(func.min(Outgoing.not_before)).where(_QUEUED, Outgoing.not_before > _NOW)
 )
+_NEXT_CHAT = Prepared(select(func.min(ChatPause.until)).where(ChatPause.until > _NOW))
 
 
 def next_due(session: Session) -> datetime | None:
     """When something waiting may be sent; None if nothing waits for a moment."""
-    moments = session.scalars(_NEXT_DUE, {"now": clock.now()})
+    now = clock.now()
+    moments = (question.scalar(session, now=now) for question in (_NEXT_ROW, _NEXT_CHAT))
     return min((moment for moment in moments if moment is not None), default=None)
 
 

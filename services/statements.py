@@ -55,6 +55,23 @@ class Prepared:
         rows = self.rows(session, **values)
         return rows[0] if rows else None
 
+    def many(self, session: Session, runs: Sequence[Mapping[str, Any]]) -> None:
+        """Run it several times for what it changes, in one go where the driver can.
+
+        Args:
+            session: the transaction.
+            runs: the values of each run.
+        """
+        connection = session.connection()
+        form = self._form(connection.dialect)
+        cursor = connection.connection.cursor()
+        try:
+            cursor.executemany(form.text, [form.given(values) for values in runs])
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise _known(error, form.text, connection) from error
+        finally:
+            cursor.close()
+
     def rows(self, session: Session, **values: Any) -> Sequence[Values]:
         """Run it.
 
@@ -69,24 +86,26 @@ class Prepared:
             DBAPIError: of the same kinds as the session's own.
         """
         connection = session.connection()
-        dialect = connection.dialect
-        form = self._forms.get(dialect.name)
-        if form is None:
-            form = self._forms[dialect.name] = _form(self._statement, self._columns, dialect)
-        given = form.given(values)
+        form = self._form(connection.dialect)
         cursor = connection.connection.cursor()
         try:
-            cursor.execute(form.text, given)
+            cursor.execute(form.text, form.given(values))
             if not form.types:
                 return ()
             rows = cursor.fetchall()
             if form.out_of is None:
-                form.out_of = _out_of(form.types, cursor.description, dialect)
-        except dialect.loaded_dbapi.Error as error:
+                form.out_of = _out_of(form.types, cursor.description, connection.dialect)
+        except connection.dialect.loaded_dbapi.Error as error:
             raise _known(error, form.text, connection) from error
         finally:
             cursor.close()
         return form.taken(rows)
+
+    def _form(self, dialect: Dialect) -> "_Form":
+        form = self._forms.get(dialect.name)
+        if form is None:
+            form = self._forms[dialect.name] = _form(self._statement, self._columns, dialect)
+        return form
 
 
 @dataclass(slots=True)

@@ -118,7 +118,7 @@ def test_a_connection_that_is_gone_is_noticed_and_not_used_again(postgresql_engi
     with Session(postgresql_engine) as session:
         pid = own_pid.scalar(session)
         with postgresql_engine.begin() as other:
-            other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
         with pytest.raises(OperationalError) as caught:
             own_pid.scalar(session)
     assert is_away(caught.value)
