@@ -6,16 +6,17 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from benchmarks.processes import sentinel, stub
-from benchmarks.report import Findings, Goal
+from benchmarks.processes import load, sentinel
+from benchmarks.report import Findings, Goal, Options
 from benchmarks.riders import MODERATORS
 
+KEYS = ("memory",)
 REPORTS = 50
 REST_S = 5.0
 LIMIT_MB = 150
 
 
-def run() -> Findings:
+def run(options: Options) -> Findings:  # noqa: ARG001 - there is one way to weigh
     """Weigh it.
 
     Raises:
@@ -23,17 +24,15 @@ def run() -> Findings:
     """
     with TemporaryDirectory(prefix="bench-") as temporary:
         folder = Path(temporary)
-        load = ("--riders", "10", "--warm-up", "0", "--reports", str(REPORTS))
         with (
-            stub(*load, log=folder / "stub.log") as (server, api_url),
-            sentinel(api_url, folder, moderators=MODERATORS) as bot,
+            load("--riders", "10", log=folder / "stub.log") as riders,
+            sentinel(riders.api_url, folder, moderators=MODERATORS) as bot,
         ):
-            server.hear()
+            riders.await_bot()
             # What is to be weighed is a bot that has nothing to do.
             time.sleep(REST_S)
             at_rest = _weight(bot.pid)
-            server.tell(str(bot.pid))
-            server.hear()
+            riders.measure(REPORTS, [bot.pid])
             after = _weight(bot.pid)
     return Findings(
         title="Memory of `sentinel run`, MB",

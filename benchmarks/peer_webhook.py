@@ -1,4 +1,4 @@
-"""The peer: the same report on python-telegram-bot's own webhook server, as its manual shows it.
+"""A peer: the same report on python-telegram-bot's own webhook server, as its manual shows it.
 
     python -m benchmarks.peer_webhook API_URL PORT
 
@@ -26,6 +26,7 @@ from telegram.ext import (
     filters,
 )
 
+from benchmarks.processes import TOKEN
 from benchmarks.riders import MODERATORS
 
 PHOTO, PLACE, CATEGORY = range(3)
@@ -99,21 +100,24 @@ async def category(update: Any, context: Any) -> int:
     return ConversationHandler.END
 
 
+def conversation() -> ConversationHandler[Any]:
+    """The report, as python-telegram-bot keeps track of it in memory."""
+    return ConversationHandler(
+        entry_points=[CommandHandler("report", report)],
+        states={
+            PHOTO: [MessageHandler(filters.PHOTO, photo)],
+            PLACE: [MessageHandler(filters.LOCATION, place)],
+            CATEGORY: [CallbackQueryHandler(category)],
+        },
+        fallbacks=[],
+    )
+
+
 def main() -> None:
     """Serve until told to end."""
     api_url, port = sys.argv[1], int(sys.argv[2])
-    application = Application.builder().token("7000000001:peer").base_url(f"{api_url}/bot").build()
-    application.add_handler(
-        ConversationHandler(
-            entry_points=[CommandHandler("report", report)],
-            states={
-                PHOTO: [MessageHandler(filters.PHOTO, photo)],
-                PLACE: [MessageHandler(filters.LOCATION, place)],
-                CATEGORY: [CallbackQueryHandler(category)],
-            },
-            fallbacks=[],
-        )
-    )
+    application = Application.builder().token(TOKEN).base_url(f"{api_url}/bot").build()
+    application.add_handler(conversation())
     application.run_webhook(
         listen="127.0.0.1", port=port, url_path="hook", webhook_url=f"http://127.0.0.1:{port}/hook"
     )

@@ -7,15 +7,24 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from benchmarks.riders import Measured
 
 # Nothing here takes longer than this, in seconds; whatever does is killed, and the run has failed.
 LIMIT_S = 300.0
 # How long a process may take to end in order.
 FAREWELL_S = 10.0
+# How long a bot may take until it can be reached.
+START_S = 60.0
+TOKEN = "7000000001:bench"
+# How updates come: Telegram brings them (`sentinel serve`), or is asked (`sentinel run`).
+FrontDoor = Literal["webhook", "polling"]
 ROOT = Path(__file__).parents[1]
 
 
@@ -23,14 +32,44 @@ class BenchmarkFailed(Exception):  # noqa: N818 - ends the run with a sentence
     """A process of the benchmark did not do what it should."""
 
 
-def cores() -> tuple[int, int]:
-    """Two cores: one for the bot, one for its riders.
+@dataclass(frozen=True)
+class Cores:
+    """Which cores each part of a run has.
+
+    Attributes:
+        bots: a process of the bot each.
+        database: the database server.
+        load: the Bot API server and the riders.
+    """
+
+    bots: tuple[Set[int], ...]
+    database: Set[int]
+    load: Set[int]
+
+    @property
+    def apart(self) -> bool:
+        """No process of the bot has to share its core."""
+        return self.load != self.bots[0]
+
+
+def cores(processes: int = 1) -> Cores:
+    """Share out the cores: one for each process of the bot, the others for what is around it.
+
+    Args:
+        processes: of the bot.
 
     Returns:
-        The first and the last there are; the same one twice on a machine with a single core.
+        Whose cores are which. Where no core is left for what is around the bot, everybody may run
+        everywhere, and the operating system shares them out.
     """
     there = sorted(os.sched_getaffinity(0))
-    return there[0], there[-1]
+    if len(there) <= processes:
+        return Cores((set(there),) * processes, set(there), set(there))
+    rest = there[processes:]
+    # The riders are one thread: they never use more than a core.
+    return Cores(
+        tuple({core} for core in there[:processes]), set(rest[:-1]) or set(rest), {rest[-1]}
+    )
 
 
 class Child:
@@ -58,10 +97,15 @@ class Child:
         return heard
 
     def tell(self, line: str) -> None:
-        """Write a line to its standard input."""
+        """Write a line to its standard input; that it has ended shows where it should answer."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{line}\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+
+    def runs(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
 
     def last_words(self) -> str:
         """The end of what it wrote into its log."""
@@ -70,7 +114,8 @@ class Child:
     def end(self) -> None:
         """Ask it to end; kill it if it does not."""
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -95,7 +140,7 @@ def child(
     arguments: Sequence[str],
     *,
     log: Path,
-    core: int | None = None,
+    cores: Set[int] | None = None,
     speaks: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Child]:
@@ -105,16 +150,16 @@ def child(
         name: what to call it when it fails.
         arguments: of the interpreter, e.g. `-m`, `bot`.
         log: file for what it writes, but for lines `hear` reads.
-        core: the one it runs on; any if none.
+        cores: those it runs on; any if none.
         speaks: `hear` and `tell` are wanted.
         environment: beside what is inherited; settings of ours are never inherited.
     """
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("SENTINEL_")}
     ours = os.sched_getaffinity(0)
     with log.open("a") as written:
-        if core is not None:
+        if cores is not None:
             # A child has its parent's cores from its first thread on.
-            os.sched_setaffinity(0, {core})
+            os.sched_setaffinity(0, cores)
         try:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
@@ -146,38 +191,122 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def await_listening(process: Child, port: int) -> None:
+    """Wait until a process takes connections: a webhook may be set before anybody listens there.
+
+    Raises:
+        BenchmarkFailed: it ended, or it still does not after `START_S`.
+    """
+    give_up = time.monotonic() + START_S
+    while time.monotonic() < give_up and process.runs():
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise BenchmarkFailed(f"nobody listens on port {port}\n{process.last_words()}")
+
+
+class Load:
+    """A Bot API server with riders (`benchmarks.stub`), in a process of its own."""
+
+    def __init__(self, process: Child) -> None:
+        self._process = process
+        self.api_url = f"http://127.0.0.1:{process.hear()['port']}"
+
+    def await_bot(self) -> None:
+        """Wait until a bot asks for updates, or has set its webhook."""
+        self._process.hear()
+
+    def spread(self, ports: Sequence[int]) -> None:
+        """Deliver to these ports in turn, as a load balancer before several processes would."""
+        self._process.tell(json.dumps({"ports": list(ports)}))
+
+    def measure(
+        self,
+        reports: int,
+        bots: Sequence[int],
+        *,
+        database: int | None = None,
+        per_second: float | None = None,
+    ) -> Measured:
+        """Have reports made.
+
+        Args:
+            reports: how many.
+            bots: process ids of the bot.
+            database: process id of the database server, where there is one.
+            per_second: updates a second, whatever the bot does; without it each rider goes on as
+                soon as the bot has answered.
+
+        Raises:
+            BenchmarkFailed: the bot said something unexpected.
+        """
+        order = {
+            "reports": reports,
+            "bots": list(bots),
+            "database": database,
+            "per_second": per_second,
+        }
+        self._process.tell(json.dumps(order))
+        return Measured(**self._process.hear())
+
+    def give_pictures(self) -> None:
+        """Let the bot have files, where it had to wait for them: it would wait while it ends."""
+        self._process.tell(json.dumps({"pictures": True}))
+
+
 @contextmanager
-def stub(*arguments: str, log: Path, core: int | None = None) -> Iterator[tuple[Child, str]]:
-    """A Bot API server with riders (`benchmarks.stub`), and its address."""
+def load(*arguments: str, log: Path, cores: Set[int] | None = None) -> Iterator[Load]:
+    """A Bot API server and its riders for the length of a `with` block."""
     with child(
-        "the stub", ["-m", "benchmarks.stub", *arguments], log=log, core=core, speaks=True
-    ) as server:
-        yield server, f"http://127.0.0.1:{server.hear()['port']}"
+        "the stub", ["-m", "benchmarks.stub", *arguments], log=log, cores=cores, speaks=True
+    ) as process:
+        yield Load(process)
 
 
 @contextmanager
 def sentinel(
-    api_url: str, folder: Path, *, moderators: int, core: int | None = None
+    api_url: str,
+    folder: Path,
+    *,
+    moderators: int,
+    front_door: FrontDoor = "polling",
+    port: int | None = None,
+    database_url: str | None = None,
+    cores: Set[int] | None = None,
 ) -> Iterator[Child]:
-    """Our bot as an operator starts it, `sentinel run` with the shipped configuration.
+    """Our bot as an operator starts it, with the shipped configuration.
 
     Args:
         api_url: the Bot API server.
         folder: for its data and its log.
         moderators: id of the moderator chat.
-        core: the one it runs on.
+        front_door: how updates come.
+        port: where it listens, for the webhook.
+        database_url: of its database; SQLite in its folder if none.
+        cores: those it runs on.
     """
     environment = {
-        "SENTINEL_TELEGRAM__TOKEN": "7000000001:bench",
+        "SENTINEL_TELEGRAM__TOKEN": TOKEN,
         "SENTINEL_TELEGRAM__API_URL": api_url,
         "SENTINEL_CHATS__MODERATORS": str(moderators),
         "SENTINEL_DATA_DIR": str(folder / "data"),
     }
+    if database_url is not None:
+        environment["SENTINEL_DATABASE__URL"] = database_url
+    if front_door == "webhook":
+        environment |= {
+            "SENTINEL_WEBHOOK__URL": f"http://127.0.0.1:{port}/hook",
+            "SENTINEL_WEBHOOK__SECRET": "bench",
+            "SENTINEL_WEBHOOK__LISTEN": f"127.0.0.1:{port}",
+        }
     with child(
         "the bot",
-        ["-m", "bot", "run"],
-        log=folder / "bot.log",
-        core=core,
+        ["-m", "bot", "serve" if front_door == "webhook" else "run"],
+        log=folder / ("bot.log" if port is None else f"bot-{port}.log"),
+        cores=cores,
         environment=environment,
     ) as bot:
         yield bot

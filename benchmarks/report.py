@@ -5,9 +5,10 @@ import platform
 import sqlite3
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import psutil
 from rich import box
@@ -22,23 +23,57 @@ class Goal:
     Attributes:
         claim: in words.
         measured: what came out, in words.
-        met: it holds.
+        met: it holds; None where this machine cannot tell.
     """
 
     claim: str
     measured: str
-    met: bool
+    met: bool | None
+
+    @property
+    def verdict(self) -> str:
+        """In a word or two."""
+        return "not judged" if self.met is None else "met" if self.met else "MISSED"
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What one benchmark found: a table, what to know about it, and its goals."""
+    """What one benchmark found.
+
+    Attributes:
+        title: of the table.
+        columns: its head.
+        rows: as they are printed.
+        notes: what to know about it, line by line.
+        goals: what is claimed of it.
+        raw: the figures behind it, for the plot and for whoever wants to reckon on.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
     notes: tuple[str, ...]
     goals: list[Goal]
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line.
+
+    Attributes:
+        only: keys of the rows to measure; all if empty.
+        quick: one short run, to see that everything works.
+        sizes: of databases, in reports, for what is measured at several.
+    """
+
+    only: frozenset[str]
+    quick: bool
+    sizes: tuple[int, ...]
+
+    def wants(self, key: str) -> bool:
+        """Whether a row is to be measured."""
+        return not self.only or key in self.only
 
 
 def show(findings: Findings) -> None:
@@ -52,8 +87,7 @@ def show(findings: Findings) -> None:
     for note in findings.notes:
         console.print(note, soft_wrap=True)
     for goal in findings.goals:
-        sign = "met   " if goal.met else "MISSED"
-        console.print(f"{sign} {goal.claim}: {goal.measured}", soft_wrap=True)
+        console.print(f"{goal.verdict:10} {goal.claim}: {goal.measured}", soft_wrap=True)
 
 
 def machine() -> str:

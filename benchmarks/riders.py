@@ -1,4 +1,4 @@
-"""Riders who report as fast as the bot answers: a closed loop, in Telegram's own shapes.
+"""Riders who report, in Telegram's own shapes: as fast as the bot answers, or at a given rate.
 
 Each rider sends /report, a photo, a place and presses a category; the next update goes out when the
 bot's answer to the one before has arrived in their chat. No HTTP here: see `benchmarks.stub`.
@@ -8,8 +8,10 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,10 @@ STEPS = 4
 # Degrees between two places, some 110 m: no report is near enough to another to be asked about it.
 APART = 0.0011
 FIRST_RIDER = 100_001
+# Seconds a rider takes for the next step where they do not hurry, on average.
+THINKS_S = 0.3
+# Runs on one database must not meet: update and message ids begin so far apart, and places.
+IDS_A_SERIES, PLACES_A_SERIES = 10**8, 3000
 
 
 class Surprise(Exception):  # noqa: N818 - ends the benchmark with a sentence
@@ -69,7 +75,8 @@ class Measured:
     Attributes:
         updates: how many were sent.
         seconds: from the first update to the last call of the bot that belongs to them.
-        bot_cpu_s: processor time of the bot's process meanwhile, in seconds.
+        bot_cpu_s: processor time of the bot's processes meanwhile, in seconds.
+        database_cpu_s: that of the database server's; 0 where there is none.
         load_cpu_s: that of the riders' and the stub's.
         waits_ms: from each update to its answer.
     """
@@ -77,6 +84,7 @@ class Measured:
     updates: int
     seconds: float
     bot_cpu_s: float
+    database_cpu_s: float
     load_cpu_s: float
     waits_ms: list[float]
 
@@ -84,59 +92,94 @@ class Measured:
 class Crowd:
     """Riders at work, and what they have seen so far."""
 
-    def __init__(self, send: Callable[[Rider, Json], None], *, riders: int, fetches: bool) -> None:
+    def __init__(
+        self, send: Callable[[Rider, Json], None], *, riders: int, fetches: bool, series: int = 0
+    ) -> None:
         """Nobody rides yet.
 
         Args:
             send: hands an update to the bot.
-            riders: how many at once.
+            riders: how many there are.
             fetches: a report is complete only once the bot has fetched its picture.
+            series: another one for each crowd that meets the same database.
         """
         self._send = send
         self._fetches = fetches
+        first = FIRST_RIDER + series * riders
         self._riders = {
-            id_: Rider(id_, "zh-hans" if id_ % 2 else "en")
-            for id_ in range(FIRST_RIDER, FIRST_RIDER + riders)
+            id_: Rider(id_, "zh-hans" if id_ % 2 else "en") for id_ in range(first, first + riders)
         }
-        self._places = places()
+        first_place = series * PLACES_A_SERIES
+        self._places = islice(places(), first_place, first_place + PLACES_A_SERIES)
+        self._dice = random.Random(13 + series)
+        self._resting = deque(self._riders.values())
+        self._hurry = True
         self._left = 0
         self._goal = 0
         self._seen = {"receipt": 0, "card": 0, "button": 0, "picture": 0}
         self._complete = asyncio.Event()
         self._waits: list[float] = []
-        self._update_id = 0
-        self._message_id = 0
+        self._update_id = self._message_id = series * IDS_A_SERIES
         self.failure: Surprise | None = None
 
-    async def report(self, count: int, bot_pid: int) -> Measured:
+    async def report(
+        self,
+        count: int,
+        *,
+        bots: Sequence[int],
+        database: int | None = None,
+        per_second: float | None = None,
+    ) -> Measured:
         """Make so many reports.
 
         Args:
             count: of them all together.
-            bot_pid: whose processor time is read.
+            bots: whose processor time is read.
+            database: likewise, of the database server.
+            per_second: updates a second: reports begin at random moments, so many of them, and
+                riders think between two steps. Without it all riders hurry, one report after
+                another.
 
         Raises:
-            Surprise: the bot said something unexpected.
+            Surprise: the bot said something unexpected, or could not keep up.
         """
         self._left = count
         self._goal += count
+        self._hurry = per_second is None
         self._waits.clear()
         self._complete.clear()
-        process = psutil.Process(bot_pid)
-        bot_before, load_before, begun = _cpu_s(process), time.process_time(), time.perf_counter()
-        for rider in self._riders.values():
-            self._begin(rider)
-        await self._complete.wait()
-        seconds = time.perf_counter() - begun
+        servers = [] if database is None else [database]
+        before, load_before = (cpu_s(bots), cpu_s(servers)), time.process_time()
+        begun = time.perf_counter()
+        async with asyncio.TaskGroup() as tasks:
+            arriving = tasks.create_task(self._arrive(per_second))
+            await self._complete.wait()
+            seconds = time.perf_counter() - begun
+            arriving.cancel()
         if self.failure is not None:
             raise self.failure
         return Measured(
             updates=count * STEPS,
             seconds=seconds,
-            bot_cpu_s=_cpu_s(process) - bot_before,
+            bot_cpu_s=cpu_s(bots) - before[0],
+            database_cpu_s=cpu_s(servers) - before[1],
             load_cpu_s=time.process_time() - load_before,
             waits_ms=list(self._waits),
         )
+
+    async def _arrive(self, per_second: float | None) -> None:
+        due = time.perf_counter()
+        while self._left > 0:
+            if per_second is not None:
+                due += self._dice.expovariate(per_second / STEPS)
+                # Whatever the bot does meanwhile: a slow one meets as many as a fast one.
+                await asyncio.sleep(due - time.perf_counter())
+            elif not self._resting:
+                return
+            if not self._resting:
+                self.fail(f"{len(self._riders)} riders wait for an answer: it does not keep up")
+                return
+            self._begin(self._resting.popleft())
 
     def message_id(self) -> int:
         """A new one."""
@@ -156,12 +199,17 @@ class Crowd:
         self._waits.append((time.perf_counter() - rider.sent_at) * 1000)
         rider.keyboard, rider.answer_id = keyboard, message["message_id"]
         rider.step += 1
-        if rider.step < STEPS:
+        if rider.step == STEPS:
+            rider.step = None
+            self._count("receipt")
+            self._resting.append(rider)
+            if self._hurry and self._left > 0:
+                self._begin(self._resting.popleft())
+        elif self._hurry:
             self._go_on(rider)
-            return
-        rider.step = None
-        self._count("receipt")
-        self._begin(rider)
+        else:
+            thinks_s = self._dice.expovariate(1 / THINKS_S)
+            asyncio.get_running_loop().call_later(thinks_s, self._go_on, rider)
 
     def button_answered(self) -> None:
         """The bot answered a button press."""
@@ -183,10 +231,12 @@ class Crowd:
             self._complete.set()
 
     def _begin(self, rider: Rider) -> None:
-        if self._left == 0:
+        place = next(self._places, None)
+        if place is None:
+            self.fail("no place is left that nobody has reported")
             return
         self._left -= 1
-        rider.step, rider.place = 0, next(self._places)
+        rider.step, rider.place = 0, place
         self._go_on(rider)
 
     def _go_on(self, rider: Rider) -> None:
@@ -267,6 +317,16 @@ def sizes(file_id: str) -> list[Json]:
     ]
 
 
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def cpu_s(pids: Sequence[int]) -> float:
+    """Processor time of processes and of all they ever started, in seconds."""
+    total = 0.0
+    for pid in pids:
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            try:
+                times = process.cpu_times()
+            except psutil.NoSuchProcess:
+                # Its time has gone over to its parent.
+                continue
+            total += times.user + times.system + times.children_user + times.children_system
+    return total

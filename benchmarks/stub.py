@@ -1,9 +1,9 @@
 """A Bot API server that answers at once, with riders behind it, in a process of its own.
 
-    python -m benchmarks.stub [--riders N] [--warm-up N] [--reports N] [--pictures fetched|later]
+    python -m benchmarks.stub [--riders N] [--series N] [--pictures fetched|later]
 
 On its standard output, a line of JSON each: the port, that the bot is there, what was measured. On
-its standard input: the bot's process id, which lets the riders go.
+its standard input, likewise: the ports to deliver to, and how many reports to make at what rate.
 """
 
 import argparse
@@ -15,7 +15,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from io import BytesIO
+from itertools import cycle
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -45,6 +47,9 @@ class Stub:
         self._waiting: deque[Json] = deque()
         self._news = asyncio.Event()
         self._hook = ""
+        self._headers: dict[str, str] = {}
+        # Where to deliver, in turn.
+        self._fronts = cycle([""])
         self._outbox: asyncio.Queue[tuple[Rider, Json]] = asyncio.Queue()
         self._later = asyncio.Event()
         self._pictures = 0
@@ -93,8 +98,17 @@ class Stub:
                 return BOT | {"can_join_groups": True, "supports_inline_queries": False}
             case "setWebhook":
                 self._hook = given["url"]
+                if secret := given.get("secret_token"):
+                    self._headers = {"X-Telegram-Bot-Api-Secret-Token": secret}
+                self._fronts = cycle([self._hook])
                 self.there.set()
                 return True
+            case "getWebhookInfo":
+                return {
+                    "url": self._hook,
+                    "has_custom_certificate": False,
+                    "pending_update_count": 0,
+                }
             case "getFile":
                 return await self._file(given["file_id"])
         return None
@@ -151,13 +165,26 @@ class Stub:
         self.crowd.picture_fetched()
         return web.Response(body=picture(self._pictures), content_type="image/jpeg")
 
+    def spread(self, ports: list[int]) -> None:
+        """Deliver to these ports in turn, instead of the one the webhook was set to."""
+        path = urlsplit(self._hook).path
+        self._fronts = cycle([f"http://127.0.0.1:{port}{path}" for port in ports])
+
     async def push(self, session: aiohttp.ClientSession) -> None:
         """Hand over updates to the webhook, one connection's worth at a time."""
         while True:
             rider, update = await self._outbox.get()
-            async with rider.lane, session.post(self._hook, json=update) as response:
-                if response.status != 200:
-                    self.crowd.fail(f"the webhook answered {response.status}")
+            try:
+                async with (
+                    rider.lane,
+                    session.post(
+                        next(self._fronts), json=update, headers=self._headers
+                    ) as response,
+                ):
+                    if response.status != 200:
+                        self.crowd.fail(f"the webhook answered {response.status}")
+            except aiohttp.ClientError as error:
+                self.crowd.fail(f"the webhook was not reached: {type(error).__name__}")
 
 
 def _keyboard(given: Json) -> Json | None:
@@ -195,7 +222,12 @@ def _say(**words: Any) -> None:
 async def serve(arguments: argparse.Namespace) -> None:
     """Serve until the standard input ends."""
     stub = Stub(
-        lambda send: Crowd(send, riders=arguments.riders, fetches=arguments.pictures == "fetched")
+        lambda send: Crowd(
+            send,
+            riders=arguments.riders,
+            fetches=arguments.pictures == "fetched",
+            series=arguments.series,
+        )
     )
     if arguments.pictures == "fetched":
         stub.give_pictures()
@@ -209,29 +241,35 @@ async def serve(arguments: argparse.Namespace) -> None:
     _say(port=runner.addresses[0][1])
     await stub.there.wait()
     _say(there=True)
-    pid = await asyncio.to_thread(sys.stdin.readline)
     connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=60)
     async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as tasks:
         pushing = [tasks.create_task(stub.push(session)) for _ in range(CONNECTIONS)]
-        try:
-            if arguments.warm_up:
-                await stub.crowd.report(arguments.warm_up, int(pid))
-            measured = await stub.crowd.report(arguments.reports, int(pid))
-            _say(**dataclasses.asdict(measured))
-        except Surprise as surprise:
-            _say(surprise=str(surprise))
-        await asyncio.to_thread(sys.stdin.read)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            await _obey(stub, json.loads(line))
         for task in pushing:
             task.cancel()
     await runner.cleanup()
+
+
+async def _obey(stub: Stub, order: Json) -> None:
+    if "ports" in order:
+        stub.spread(order["ports"])
+    elif "pictures" in order:
+        stub.give_pictures()
+    else:
+        try:
+            measured = await stub.crowd.report(order.pop("reports"), **order)
+        except Surprise as surprise:
+            _say(surprise=str(surprise))
+        else:
+            _say(**dataclasses.asdict(measured))
 
 
 def main() -> None:
     """Read the arguments and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--riders", type=int, default=200)
-    parser.add_argument("--warm-up", type=int, default=200, help="reports before the measured ones")
-    parser.add_argument("--reports", type=int, default=1000)
+    parser.add_argument("--series", type=int, default=0, help="of this database, the how manieth")
     parser.add_argument("--pictures", choices=["fetched", "later"], default="fetched")
     asyncio.run(serve(parser.parse_args()))
 
