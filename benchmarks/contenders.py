@@ -1,10 +1,11 @@
 """Who is measured: ours on each database and at each front door, and the peers."""
 
-import sqlite3
 from collections.abc import Iterator, Set
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from sqlalchemy import text
 
 from benchmarks.databases import PostgreSQL
 from benchmarks.processes import (
@@ -20,6 +21,7 @@ from benchmarks.processes import (
     sentinel,
 )
 from benchmarks.riders import MODERATORS, Measured
+from bot.database import create
 
 RIDERS = 200
 
@@ -178,26 +180,22 @@ def fresh_database(
             yield None
 
 
-def require_reports(
-    contender: Contender, database_url: str | None, server: PostgreSQL | None, count: int
-) -> None:
+def require_reports(contender: Contender, database_url: str | None, count: int) -> None:
     """Look whether everything that was reported is stored, and everything to be said was said.
 
     Raises:
         BenchmarkFailed: it is not.
     """
-    counts = "SELECT (SELECT count(*) FROM report), (SELECT count(*) FROM outgoing)"
     if database_url is None:
         return
-    if server is None:
-        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as database:
-            stored, waiting = database.execute(counts).fetchone()
-    else:
-        with server.connect("run") as connection:
-            row = connection.execute(counts).fetchone()
-            assert row is not None
-            stored, waiting = row
+    engine = create(database_url)
+    with engine.connect() as connection:
+        stored, waiting = connection.execute(_COUNTS).one()
+    engine.dispose()
     if stored != count or waiting:
         raise BenchmarkFailed(
             f"{contender.name}: {stored} of {count} reports stored, {waiting} messages unsent"
         )
+
+
+_COUNTS = text("SELECT (SELECT count(*) FROM report), (SELECT count(*) FROM outgoing)")

@@ -72,6 +72,13 @@ class PostgreSQL:
             with suppress(psutil.NoSuchProcess):
                 process.cpu_affinity(sorted(cores))
 
+    def size_mb(self, name: str) -> float:
+        """How large a database is, in MB."""
+        with self.connect(name) as connection:
+            row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+            assert row is not None
+            return float(row[0]) / 1e6
+
     def describe(self) -> str:
         """Version and durability, in words."""
         with self.connect("postgres") as connection:

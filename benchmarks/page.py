@@ -53,7 +53,8 @@ def draw(base: Path) -> None:
             plot(findings["raw"], plot_file)
             picture = f"\n![{findings['title']}]({plot_file.name})\n"
         sections.append(
-            f"\n## {name}: {findings['title']}\n\n{part['date']}. {part['machine']}.\n{picture}\n"
+            f"\n## {findings['title']}\n\n"
+            f"`make bench ARGS={name}` on {part['date']}; {part['machine']}.\n{picture}\n"
             + _table(findings["columns"], findings["rows"])
             + f"\n{' '.join(findings['notes'])}\n\n"
             + "".join(_goal(Goal(**goal)) for goal in findings["goals"])

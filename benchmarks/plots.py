@@ -35,6 +35,7 @@ def throughput(raw: dict[str, Any], file: Path) -> None:
     peer = next((_median(row) for row in rows if row["key"] == raw["peer"]), None)
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(10, 0.9 + 0.36 * len(rows)), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
         speed, answers = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
         _bars(speed, rows, peer)
         _answers(answers, rows, raw["limit_ms"])
@@ -46,7 +47,15 @@ def _bars(axes: Axes, rows: list[dict[str, Any]], peer: float | None) -> None:
         rate = _median(row)
         axes.barh(place, rate, height=0.62, color=OURS if row["ours"] else PEERS)
         words = f"{rate:.0f}" if peer is None else f"{rate:.0f}  ({rate / peer:.2f} ×)"
-        axes.annotate(words, (rate, place), (4, 0), textcoords="offset points", va="center")
+        axes.annotate(
+            words,
+            (rate, place),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            # The peer's line goes behind the words.
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
+        )
     if peer is not None:
         axes.axvline(peer, color=LINE, linestyle="--", linewidth=1, zorder=0)
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
@@ -75,7 +84,9 @@ def growth(raw: dict[str, Any], file: Path) -> None:
     """Updates a second and processor time by the size of the database, the smallest being 1."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(10, 3.2), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
         speed, cost = figure.subplots(1, 2)
+        every_size = sorted({row["reports"] for rows in raw["databases"].values() for row in rows})
         for (name, rows), colour in zip(raw["databases"].items(), (OURS, PEERS), strict=False):
             sizes = [row["reports"] for row in rows]
             first = rows[0]
@@ -92,7 +103,17 @@ def growth(raw: dict[str, Any], file: Path) -> None:
             (cost, "CPU time an update takes, bot and database"),
         ):
             axes.axhline(raw["limit"], color=LINE, linestyle="--", linewidth=1, zorder=0)
+            axes.annotate(
+                f"goal {raw['limit']}",
+                (0, raw["limit"]),
+                (4, 3),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                color=LINE,
+            )
             axes.set_xscale("log")
+            axes.minorticks_off()
+            axes.set_xticks(every_size, [_short(size) for size in every_size])
             axes.set_ylim(0, max(1.5, axes.get_ylim()[1]))
             axes.set_xlabel("reports in the database")
             axes.set_title(words, fontsize=9)
@@ -104,6 +125,10 @@ PLOTS: dict[str, Callable[[dict[str, Any], Path], None]] = {
     "throughput": throughput,
     "growth": growth,
 }
+
+
+def _short(number: int) -> str:
+    return f"{number / 1e6:g} M" if number >= 1e6 else f"{number / 1e3:g} k"
 
 
 def _median(row: dict[str, Any]) -> float:

@@ -84,8 +84,7 @@ def show(findings: Findings) -> None:
     for row in findings.rows:
         table.add_row(*row)
     console.print(table)
-    for note in findings.notes:
-        console.print(note, soft_wrap=True)
+    console.print(" ".join(findings.notes))
     for goal in findings.goals:
         console.print(f"{goal.verdict:10} {goal.claim}: {goal.measured}", soft_wrap=True)
 
@@ -93,10 +92,11 @@ def show(findings: Findings) -> None:
 def machine() -> str:
     """What this was measured on, in a line; an fsync is timed for it."""
     memory_gb = psutil.virtual_memory().total / 1e9
+    busy = os.getloadavg()[0]
     return (
         f"{psutil.cpu_count()} cores, {memory_gb:.0f} GB, {platform.system()} {platform.machine()},"
         f" Python {platform.python_version()}, SQLite {sqlite3.sqlite_version},"
-        f" an fsync costs {fsync_us():.0f} µs"
+        f" an fsync costs {fsync_us():.0f} µs, load average {busy:.1f} before"
     )
 
 

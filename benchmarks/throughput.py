@@ -47,13 +47,14 @@ KEYS = tuple(contender.key for contender in CONTENDERS)
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one run; times are of a processor, in µs an update, shares of a core."""
+    """Of one run: updates a second, and processor time, in µs an update and in cores."""
 
     per_second: float
     bot_us: float
     database_us: float
     load_us: float
-    load_share: float
+    bot_cores: float
+    load_cores: float
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _measure(
                 rate = taken.median.per_second / 2
                 made += (count := QUICK_REPORTS if quick else reports_at(rate))
                 taken.half_load = half_load_of(course.measure(count, rate), rate)
-        require_reports(contender, url, server, made)
+        require_reports(contender, url, made)
 
 
 def reports_at(per_second: float) -> int:
@@ -140,7 +141,8 @@ def figures_of(measured: Measured) -> Figures:
         bot_us=measured.bot_cpu_s / measured.updates * 1e6,
         database_us=measured.database_cpu_s / measured.updates * 1e6,
         load_us=measured.load_cpu_s / measured.updates * 1e6,
-        load_share=measured.load_cpu_s / measured.seconds,
+        bot_cores=measured.bot_cpu_s / measured.seconds,
+        load_cores=measured.load_cpu_s / measured.seconds,
     )
 
 
@@ -168,7 +170,8 @@ def _findings(everybody: dict[str, Taken], runs: int, about_database: str) -> Fi
             "runs",
             "bot µs/update",
             "database µs/update",
-            "load's core",
+            "bot's cores",
+            "load's",
             "half load p50 ms",
             "p99 ms",
         ),
@@ -201,7 +204,8 @@ def _row(taken: Taken, base: float | None) -> tuple[str, ...]:
         " ".join(f"{one.per_second:.0f}" for one in taken.runs),
         f"{middle.bot_us:.0f}",
         f"{middle.database_us:.0f}" if _needs_server(taken.contender) else "–",
-        f"{middle.load_share:.0%}",
+        f"{middle.bot_cores:.2f}",
+        f"{middle.load_cores:.2f}",
         f"{half.p50_ms:.0f}" if half else "–",
         f"{half.p99_ms:.0f}" if half else "–",
     )
@@ -209,12 +213,12 @@ def _row(taken: Taken, base: float | None) -> tuple[str, ...]:
 
 def _notes(everybody: dict[str, Taken], runs: int, about_database: str) -> list[str]:
     notes = [
-        f"Reports of {STEPS} updates by {RIDERS} riders at once, after some to warm up; {runs}",
-        "runs, all contenders in turn, and the one in the middle. A run ends when every receipt,",
-        "card and button answer has arrived, and every picture has been fetched where they are.",
+        f"Reports of {STEPS} updates by {RIDERS} riders at once, after some to warm up; of {runs}",
+        "runs, all contenders in turn, the one in the middle. A run ends when every receipt, card",
+        "and button answer has arrived, and every picture has been fetched where they are.",
         "At half load reports begin at random moments, as many as make half the row's own updates",
         "a second, whatever the bot does; timed from an update to the answer in its chat. The",
-        "load's core near 100 %: the figure is the load's, not the bot's.",
+        "load's core near 1: the figure is the load's, not the bot's.",
     ]
     for processes in sorted({taken.contender.processes for taken in everybody.values()}):
         shares = cores(processes)
