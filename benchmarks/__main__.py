@@ -51,8 +51,10 @@ def main() -> int:
         return 0
     only = frozenset(given.only.split(",")) - {""}
     known = {key for name in names for key in importlib.import_module(f"benchmarks.{name}").KEYS}
-    if unknown := only - known:
-        parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    if strange := only - known:
+        parser.error(
+            f"no such row: {', '.join(sorted(strange))}; there are {', '.join(sorted(known))}"
+        )
     try:
         options = Options(only, given.quick, tuple(map(_number, given.sizes.split(","))))
     except ValueError:

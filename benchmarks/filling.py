@@ -52,7 +52,7 @@ class _Speech:
 
 
 _SQLITE = _Speech(
-    dialect=sqlite.dialect(),  # type: ignore[no-untyped-call]
+    dialect=sqlite.dialect(),
     series="(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count})"
     " SELECT n FROM s) AS s",
     moment="strftime('%Y-%m-%d %H:%M:%f000', {seconds}, 'unixepoch')",

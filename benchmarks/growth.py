@@ -138,10 +138,10 @@ def _findings(everything: dict[str, list[Sized]], rounds: int) -> Findings:
             f"{STEPS} updates a report, {RIDERS} riders, webhook, one process, pictures not",
             f"fetched; of {rounds} runs, all sizes in turn, the one in the middle. Two years of",
             "reports with their people, photos, events, cards and points lie all over the",
-            "districts, half of them in one place out of fifty, some in the cells around every place",
-            "riders report. Half load: half of what the smallest size did, for every size. SQLite is",
-            "left without ANALYZE, as the bot leaves it; PostgreSQL has vacuumed and analysed, as it",
-            "does by itself.",
+            "districts, half of them in one place out of fifty, some in the cells around every",
+            "place riders report. Half load: half of what the smallest size did, for every size.",
+            "SQLite is left without ANALYZE, as the bot leaves it; PostgreSQL has vacuumed and",
+            "analysed, as it does by itself.",
         ),
         goals=[
             Goal(

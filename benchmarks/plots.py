@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 # Blue and orange that the colour-blind can tell apart (Okabe and Ito), on paper.
 OURS, PEERS, INK, PAPER, LINE = "#0072b2", "#d55e00", "#222222", "#fbfaf7", "#8a8a85"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     # Without it ids in the file are random.
     "svg.hashsalt": "street-sentinel",
     "font.size": 9,
@@ -23,6 +23,8 @@ _STYLE = {
     "axes.facecolor": PAPER,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "figure.constrained_layout.h_pad": 0.12,
+    "figure.constrained_layout.w_pad": 0.12,
     "figure.facecolor": PAPER,
     "xtick.color": INK,
     "ytick.color": INK,
@@ -35,7 +37,6 @@ def throughput(raw: dict[str, Any], file: Path) -> None:
     peer = next((_median(row) for row in rows if row["key"] == raw["peer"]), None)
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(10, 0.9 + 0.36 * len(rows)), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
         speed, answers = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
         _bars(speed, rows, peer)
         _answers(answers, rows, raw["limit_ms"])
@@ -84,7 +85,6 @@ def growth(raw: dict[str, Any], file: Path) -> None:
     """Updates a second and processor time by the size of the database, the smallest being 1."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(10, 3.2), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
         speed, cost = figure.subplots(1, 2)
         every_size = sorted({row["reports"] for rows in raw["databases"].values() for row in rows})
         for (name, rows), colour in zip(raw["databases"].items(), (OURS, PEERS), strict=False):

@@ -241,7 +241,8 @@ async def serve(arguments: argparse.Namespace) -> None:
     _say(port=runner.addresses[0][1])
     await stub.there.wait()
     _say(there=True)
-    connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=60)
+    # Sooner than any server closes an idle connection: one that is just being closed takes nothing.
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=2)
     async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as tasks:
         pushing = [tasks.create_task(stub.push(session)) for _ in range(CONNECTIONS)]
         while line := await asyncio.to_thread(sys.stdin.readline):

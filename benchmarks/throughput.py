@@ -218,16 +218,14 @@ def _notes(everybody: dict[str, Taken], runs: int, about_database: str) -> list[
         "and button answer has arrived, and every picture has been fetched where they are.",
         "At half load reports begin at random moments, as many as make half the row's own updates",
         "a second, whatever the bot does; timed from an update to the answer in its chat. The",
-        "load's core near 1: the figure is the load's, not the bot's.",
+        "load's cores near 1: the figure is the load's, not the bot's.",
     ]
     for processes in sorted({taken.contender.processes for taken in everybody.values()}):
-        shares = cores(processes)
+        shares, bots = cores(processes), "1 process" if processes == 1 else f"{processes} processes"
         notes.append(
-            f"Bots of {processes}: a core for each process,"
-            f" {len(shares.database | shares.load)} for database and load."
+            f"{bots} of the bot: a core each, {len(shares.database | shares.load)} for the rest."
             if shares.apart
-            else f"Bots of {processes}: no core is left for database and load, all share all"
-            f" {len(shares.load)}."
+            else f"{bots} of the bot: all share {len(shares.load)} with everything else."
         )
     if about_database:
         notes.append(f"{about_database}.")
