@@ -43,6 +43,10 @@ _LOCKED = (
     .execution_options(populate_existing=True)
 )
 
+# From so many people on, pseudonyms have longer numbers; no further are they counted.
+MANY = 1000
+_HOW_MANY = select(func.count()).select_from(select(Person.id).limit(MANY).subquery())
+
 
 def meet(session: Session, *, person_id: int, language_code: str | None, policy: Policy) -> Person:
     """The row of a person, made at the first meeting, and locked.
@@ -62,7 +66,7 @@ def meet(session: Session, *, person_id: int, language_code: str | None, policy:
     person = session.scalar(_LOCKED, {"person_id": person_id})
     language = language_for(language_code, policy=policy)
     while person is None:
-        number_range = 99 if session.scalar(select(func.count(Person.id))) < 1000 else 99_999  # type: ignore[operator]
+        number_range = 99 if (session.scalar(_HOW_MANY) or 0) < MANY else 99_999
         insert_new(
             session,
             model=Person,

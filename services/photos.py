@@ -183,8 +183,9 @@ def forget_unused(session: Session, *, limit: int = 500) -> int:
         select(Photo)
         .where(
             Photo.sent_at < clock.now() - UNUSED_FOR,
-            ~exists().where(DraftPhoto.photo_id == Photo.id),
+            # Most are in a report: only for the others it is worth looking through the drafts.
             ~exists().where(ReportPhoto.photo_id == Photo.id),
+            ~exists().where(DraftPhoto.photo_id == Photo.id),
         )
         .order_by(Photo.id)
         .limit(limit)
