@@ -1,0 +1,238 @@
+"""Bots as real processes that are killed and started again, and the one address before them."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from localchat import seed
+
+ROOT = Path(__file__).parents[2]
+# So long a start, or an end, may take, in seconds.
+PATIENCE = 30.0
+# What each front door says once it is open.
+LISTENING = "is listening"
+# How much of each log is shown when a drill fails, in lines.
+SHOWN = 60
+
+
+def free_port() -> int:
+    """A port of this machine nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def environment(address: str, data_dir: Path, **more: str) -> dict[str, str]:
+    """What a bot of a drill is told.
+
+    Args:
+        address: of the local chat.
+        data_dir: where its files lie.
+        more: further settings.
+    """
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("SENTINEL_")}
+    return clean | {
+        "PYTHONUNBUFFERED": "1",
+        "SENTINEL_TELEGRAM__TOKEN": seed.TOKEN,
+        "SENTINEL_TELEGRAM__API_URL": address,
+        "SENTINEL_DATA_DIR": str(data_dir),
+        "SENTINEL_CHATS__MODERATORS": str(seed.MODERATORS_CHAT_ID),
+        "SENTINEL_CHATS__ADMINS": f"[{seed.LIN}]",
+        "SENTINEL_LANGUAGES__MODERATORS": "en",
+        # Five reviewers do here in a minute what else takes them a day.
+        "SENTINEL_LIMITS__BURST": "1000",
+        "SENTINEL_LIMITS__UPDATES_PER_MINUTE": "6000",
+        "SENTINEL_LOGS__FORMAT": "json",
+        **more,
+    }
+
+
+class Bot:
+    """One `sentinel run` or `sentinel serve`, through all its lives; their logs are one file."""
+
+    def __init__(self, command: str, told: dict[str, str], log: Path) -> None:
+        """Nothing is started yet.
+
+        Args:
+            command: `run` or `serve`.
+            told: its environment.
+            log: the file its output goes to.
+        """
+        self.command = command
+        self.log = log
+        self.ready = asyncio.Event()
+        # When it was killed, in seconds of the monotonic clock.
+        self.cuts: list[float] = []
+        self._told = told
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._ending = False
+
+    async def start(self, group: asyncio.TaskGroup) -> None:
+        """Begin a life; `ready` says when it listens.
+
+        Args:
+            group: fails with an AssertionError if the process ends without being told to.
+        """
+        self._ending = False
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot",
+            self.command,
+            cwd=ROOT,
+            env=self._told,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        self._reading = group.create_task(self._read(self._process))
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        with self.log.open("ab", buffering=0) as log:
+            async for line in process.stdout:
+                log.write(line)
+                if LISTENING.encode() in line:
+                    self.ready.set()
+        code = await process.wait()
+        self.ready.clear()
+        if not self._ending:
+            raise AssertionError(f"{self.log.name}: it ended by itself, with code {code}")
+
+    async def kill(self) -> None:
+        """As a power cut would."""
+        assert self._process is not None
+        self._ending = True
+        self.cuts.append(time.monotonic())
+        self._process.kill()
+        await self._gone()
+
+    async def end(self) -> int:
+        """As an operator would; the exit code."""
+        assert self._process is not None
+        self._ending = True
+        self._process.send_signal(signal.SIGTERM)
+        await self._gone()
+        code = self._process.returncode
+        assert code is not None
+        return code
+
+    async def _gone(self) -> None:
+        assert self._reading is not None
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.wait({self._reading})
+
+    def leave(self) -> None:
+        """Whatever happens, no process stays behind."""
+        self._ending = True
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    def tail(self) -> str:
+        """The last lines of its log."""
+        text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
+        return "\n".join(text.splitlines()[-SHOWN:])
+
+
+@asynccontextmanager
+async def running(bots: Sequence[Bot]) -> AsyncIterator[asyncio.TaskGroup]:
+    """Bots that listen; none is left at the end, and if the block fails their logs are shown.
+
+    Yields:
+        The group they live in, for starting them again.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            try:
+                for bot in bots:
+                    await bot.start(group)
+                async with asyncio.timeout(PATIENCE):
+                    for bot in bots:
+                        await bot.ready.wait()
+                yield group
+            finally:
+                for bot in bots:
+                    bot.leave()
+    except BaseException:
+        for bot in bots:
+            print(f"--- {bot.log} ---\n{bot.tail()}")
+        raise
+
+
+async def cut_power(bots: Sequence[Bot], group: asyncio.TaskGroup, chance: random.Random) -> None:
+    """Every second or so kill one of the bots that run, and start it again; until cancelled."""
+    while True:
+        await asyncio.sleep(chance.uniform(0.7, 1.3))
+        running_ones = [bot for bot in bots if bot.ready.is_set()]
+        if running_ones:
+            bot = chance.choice(running_ones)
+            await bot.kill()
+            await bot.start(group)
+
+
+class Forwarder:
+    """What stands before several bots: takes turns, tries the next where nobody listens, else 502.
+
+    One request a connection, to both sides. What was handed over and not answered is a 502 as well:
+    nobody may hand it over a second time, whoever sent it decides that.
+    """
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self._ports = list(ports)
+        self._turn = 0
+        self.refused = 0
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        """Listen; gives the port."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        async with server:
+            yield server.sockets[0].getsockname()[1]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            lines = head.split(b"\r\n")[:-2]
+            length = next(
+                (int(line[15:]) for line in lines if line.lower().startswith(b"content-length:")), 0
+            )
+            request = b"\r\n".join([*lines, b"Connection: close", b"", b""])
+            answer = await self._forward(request + await reader.readexactly(length))
+            if answer is None:
+                self.refused += 1
+                answer = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    async def _forward(self, request: bytes) -> bytes | None:
+        self._turn += 1
+        for step in range(len(self._ports)):
+            port = self._ports[(self._turn + step) % len(self._ports)]
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                continue
+            try:
+                writer.write(request)
+                await writer.drain()
+                return await reader.read() or None
+            except OSError:
+                return None
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+        return None
