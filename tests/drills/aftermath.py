@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import create_engine, func, select
@@ -29,7 +30,10 @@ from models import (
 from models.cards import CardPurpose
 from models.ledger import AccountKind
 from models.outgoing import OutgoingState
-from tests.drills.crowd import DESK, Crowd, Message, Ride, Watched, words_of
+from tests.drills.crowd import DESK, Crowd, Message, Watched, words_of
+
+# The programme's own account, among those of the riders.
+PROGRAMME = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,7 @@ async def quiet(url: str, world: Watched, *, within_s: float = 30.0) -> None:
                 with Session(engine) as session:
                     left = {
                         "updates": len(world.pending_updates),
-                        "outgoing": _count(
-                            session, Outgoing, Outgoing.state != OutgoingState.DEAD
-                        ),
+                        "outgoing": _count(session, Outgoing, Outgoing.state != OutgoingState.DEAD),
                         "errands": _count(session, Errand),
                     }
                 if not any(left.values()):
@@ -191,7 +193,10 @@ class _Look:
             .join(LedgerEntry, LedgerEntry.account_id == Account.id)
             .group_by(Account.kind, Account.owner_id)
         )
-        balances = {owner if kind == AccountKind.RIDER else 0: int(sum_) for kind, owner, sum_ in rows}
+        balances = {
+            owner if kind == AccountKind.RIDER else PROGRAMME: int(sum_)
+            for kind, owner, sum_ in rows
+        }
         assert sum(balances.values()) == 0
         paid = _count(self._session, LedgerTransaction)
         assert paid == sum(ride.fate.isdecimal() for ride in self._rides.values())
@@ -217,10 +222,7 @@ class _Look:
             )
             found[ride.key] = _plain(words_of(copies[-1]))
             times = [self._world.arrived(chat_id, copy["message_id"]) for copy in copies]
-            more += [
-                Copy(ride.key, chat_id, at, again)
-                for at, again in zip(times, times[1:], strict=False)
-            ]
+            more += [Copy(ride.key, chat_id, at, again) for at, again in pairwise(times)]
         assert not cards, "there are cards of no ride"
         return found, more
 
@@ -240,7 +242,12 @@ _VARIES = (
     (re.compile(r"#\d+"), "#"),
     (re.compile(r"⏱ .*"), "⏱"),
     (re.compile(r"👤 \S+ ·"), "👤 ·"),
-    (re.compile(r"^(✅ ★+ \+\d+|✖️ Rejected · [^·]+|↩️ Withdrawn by the rider) · .*$", re.MULTILINE), r"\1"),
+    (
+        re.compile(
+            r"^(✅ ★+ \+\d+|✖️ Rejected · [^·]+|↩️ Withdrawn by the rider) · .*$", re.MULTILINE
+        ),
+        r"\1",
+    ),
 )
 
 
@@ -250,6 +257,33 @@ def _plain(words: str) -> str:
     return words
 
 
-def expected_states(rides: Sequence[Ride]) -> dict[str, str]:
-    """What a plan says becomes of each ride."""
-    return {ride.key: ride.state for ride in rides}
+def differences(after: Aftermath, calm: Aftermath) -> list[str]:
+    """What a drill left behind otherwise than an undisturbed run of the same plan did.
+
+    Args:
+        after: what it left; may hold fewer rides.
+        calm: the undisturbed run.
+    """
+    found = [f"left over: {after.left_over}"] if after.left_over else []
+    for name in ("reports", "events", "photos", "receipts", "cards", "told", "balances"):
+        here, there = getattr(after, name), getattr(calm, name)
+        found += [
+            f"{name} of {key}: {value!r}, undisturbed {there.get(key)!r}"
+            for key, value in here.items()
+            if value != there.get(key) and (name, key) != ("balances", PROGRAMME)
+        ]
+    return found
+
+
+def unexcused(copies: Sequence[Copy], cuts: Sequence[float]) -> list[Copy]:
+    """The copies of messages nobody can have been in doubt about.
+
+    Args:
+        copies: messages that show a report though a newer one does as well.
+        cuts: when a bot was killed, or an answer of Telegram's was lost.
+
+    Returns:
+        Those with nothing between them and the next copy that could have left somebody in doubt
+        whether they had arrived.
+    """
+    return [copy for copy in copies if not any(copy.at <= cut <= copy.again_at for cut in cuts)]

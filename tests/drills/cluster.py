@@ -13,10 +13,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from localchat import seed
+from localchat.waiting import bell
+from tests.drills.crowd import Watched
 
 ROOT = Path(__file__).parents[2]
 # So long a start, or an end, may take, in seconds.
-PATIENCE = 30.0
+# So long a start, or an end, may take, in seconds.
+PATIENCE = 60.0
 # What each front door says once it is open.
 LISTENING = "is listening"
 # How much of each log is shown when a drill fails, in lines.
@@ -132,6 +135,16 @@ class Bot:
         async with asyncio.timeout(PATIENCE):
             await asyncio.wait({self._reading})
 
+    @property
+    def lives(self) -> bool:
+        """Whether there is a process, and nobody has ended it."""
+        return self._process is not None and not self._ending
+
+    def complaints(self) -> list[str]:
+        """What it logged as an error, and anything that is no log: nobody should see that."""
+        lines = self.log.read_text("utf-8").splitlines()
+        return [line for line in lines if '"level": "error"' in line or "Traceback" in line]
+
     def leave(self) -> None:
         """Whatever happens, no process stays behind."""
         self._ending = True
@@ -145,8 +158,11 @@ class Bot:
 
 
 @asynccontextmanager
-async def running(bots: Sequence[Bot]) -> AsyncIterator[asyncio.TaskGroup]:
+async def running(*bots: Bot) -> AsyncIterator[asyncio.TaskGroup]:
     """Bots that listen; none is left at the end, and if the block fails their logs are shown.
+
+    Args:
+        bots: not started yet.
 
     Yields:
         The group they live in, for starting them again.
@@ -169,15 +185,95 @@ async def running(bots: Sequence[Bot]) -> AsyncIterator[asyncio.TaskGroup]:
         raise
 
 
-async def cut_power(bots: Sequence[Bot], group: asyncio.TaskGroup, chance: random.Random) -> None:
-    """Every second or so kill one of the bots that run, and start it again; until cancelled."""
-    while True:
-        await asyncio.sleep(chance.uniform(0.7, 1.3))
-        running_ones = [bot for bot in bots if bot.ready.is_set()]
-        if running_ones:
-            bot = chance.choice(running_ones)
-            await bot.kill()
+@asynccontextmanager
+async def serving_bots(
+    address: str, url: str, folder: Path, *, count: int, **more: str
+) -> AsyncIterator[tuple[list[Bot], asyncio.TaskGroup]]:
+    """Several `sentinel serve` on one database, behind one address.
+
+    Args:
+        address: of the local chat.
+        url: of the database.
+        folder: where photos and logs go.
+        count: how many.
+        more: further settings.
+
+    Yields:
+        The bots, and the group they live in.
+    """
+    ports = [free_port() for _ in range(count)]
+    async with Forwarder(ports).open() as port:
+        told = environment(
+            address,
+            folder / "data",
+            SENTINEL_DATABASE__URL=url,
+            SENTINEL_WEBHOOK__URL=f"http://127.0.0.1:{port}/telegram",
+            SENTINEL_WEBHOOK__SECRET="drill",
+            **more,
+        )
+        bots = [
+            Bot(
+                "serve",
+                {**told, "SENTINEL_WEBHOOK__LISTEN": f"127.0.0.1:{own}"},
+                folder / f"bot{number}.log",
+            )
+            for number, own in enumerate(ports, start=1)
+        ]
+        async with running(*bots) as group:
+            yield bots, group
+
+
+@asynccontextmanager
+async def power_cuts(
+    bots: Sequence[Bot],
+    world: Watched,
+    group: asyncio.TaskGroup,
+    chance: random.Random,
+    *,
+    apart: tuple[int, int] = (20, 160),
+) -> AsyncIterator[None]:
+    """While the block runs, every second or so kill one of the bots and start it again.
+
+    Not before the bots have said something meanwhile: on a slow machine a second is soon over. They
+    are killed right after something they said, when they can hardly know yet that it arrived.
+
+    Args:
+        bots: that run.
+        world: where they speak.
+        group: the one they live in.
+        chance: decides whom it strikes, and when.
+        apart: how many calls lie between two cuts, at least and at most.
+    """
+    cutting = group.create_task(_cut_power(bots, world, group, chance, apart))
+    yield
+    cutting.cancel()
+    await asyncio.wait({cutting})
+    for bot in bots:
+        if not bot.lives:
             await bot.start(group)
+    async with asyncio.timeout(PATIENCE):
+        for bot in bots:
+            await bot.ready.wait()
+
+
+async def _cut_power(
+    bots: Sequence[Bot],
+    world: Watched,
+    group: asyncio.TaskGroup,
+    chance: random.Random,
+    apart: tuple[int, int],
+) -> None:
+    async with bell(world) as news:
+        while True:
+            enough = len(world.calls) + chance.randint(*apart)
+            await asyncio.sleep(chance.uniform(0.7, 1.3))
+            while len(world.calls) < enough:
+                await news.wait()
+            living = [bot for bot in bots if bot.ready.is_set()]
+            if living:
+                bot = chance.choice(living)
+                await bot.kill()
+                await bot.start(group)
 
 
 class Forwarder:
@@ -195,12 +291,24 @@ class Forwarder:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[int]:
         """Listen; gives the port."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        async with server:
-            yield server.sockets[0].getsockname()[1]
+        async with asyncio.TaskGroup() as group:
+            serving: set[asyncio.Task[None]] = set()
+
+            def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                task = group.create_task(self._serve(reader, writer))
+                serving.add(task)
+                task.add_done_callback(serving.discard)
+
+            server = await asyncio.start_server(serve, "127.0.0.1", 0)
+            try:
+                async with server:
+                    yield server.sockets[0].getsockname()[1]
+            finally:
+                for task in serving:
+                    task.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             lines = head.split(b"\r\n")[:-2]
             length = next(
@@ -210,12 +318,11 @@ class Forwarder:
             answer = await self._forward(request + await reader.readexactly(length))
             if answer is None:
                 self.refused += 1
-                answer = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                answer = (
+                    b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                )
             writer.write(answer)
             await writer.drain()
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
 
     async def _forward(self, request: bytes) -> bytes | None:
         self._turn += 1
@@ -225,14 +332,9 @@ class Forwarder:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
                 continue
-            try:
+            with contextlib.closing(writer), contextlib.suppress(OSError):
                 writer.write(request)
                 await writer.drain()
                 return await reader.read() or None
-            except OSError:
-                return None
-            finally:
-                writer.close()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+            return None
         return None

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from PIL import Image
@@ -184,12 +185,21 @@ class Eyes:
         # Who waits for what, for whoever asks why nothing goes on.
         self.waiting: dict[str, int] = {}
 
-    async def watch(self) -> None:
-        """Follow the world until cancelled."""
-        async with bell(self._world) as news:
+    async def watch(self, patience_s: float) -> None:
+        """Follow the world until cancelled.
+
+        Args:
+            patience_s: so long nothing may happen.
+
+        Raises:
+            TimeoutError: nothing happened for too long.
+        """
+        async with bell(self._world) as news, asyncio.timeout(patience_s) as patience:
+            now = asyncio.get_running_loop().time
             while True:
                 for event in self._world.events(self._seen):
                     self._seen = event["seq"]
+                    patience.reschedule(now() + patience_s)
                     for look in self._looking[event["chat_id"]]:
                         look.set()
                 await news.wait()
@@ -222,7 +232,8 @@ class Eyes:
             yield changed
         finally:
             self._looking[chat_id].remove(changed)
-            self.waiting.pop(what, None)
+        # Who was interrupted has not got it.
+        del self.waiting[what]
 
 
 class Crowd:
@@ -248,15 +259,20 @@ class Crowd:
         for who in {ride.rider for ride in rides}:
             world.add_person({"id": who, "first_name": f"Rider {who}", "language_code": "en"})
 
-    async def run(self, *, within_s: float) -> None:
+    async def run(self, *, patience_s: float = 90.0, within_s: float = 600.0) -> None:
         """Let everybody do what they planned.
+
+        Args:
+            patience_s: nobody waits longer for a thing to happen in any chat; with nothing wrong
+                something happens every moment.
+            within_s: it is all over after this, in any case.
 
         Raises:
             AssertionError: it took longer; says who was still waiting for what.
         """
         try:
             async with asyncio.timeout(within_s), asyncio.TaskGroup() as group:
-                watching = group.create_task(self._eyes.watch())
+                watching = group.create_task(self._eyes.watch(patience_s))
                 async with asyncio.TaskGroup() as people:
                     for who in {ride.rider: None for ride in self.rides}:
                         people.create_task(self._ride_all(who))
@@ -265,9 +281,9 @@ class Crowd:
                     for who, queue in decisions.items():
                         people.create_task(self._review(who, queue))
                 watching.cancel()
-        except TimeoutError:
+        except* TimeoutError:
             left = [f"{what} (in {chat})" for what, chat in self._eyes.waiting.items()]
-            raise AssertionError(f"after {within_s} s still waiting for: {left}") from None
+            raise AssertionError(f"still waiting for: {left}") from None
 
     # --- riders ---
 
@@ -360,7 +376,7 @@ class Crowd:
             keys = await self._eyes.until(
                 DESK,
                 f"cards of {len(to_come)} rides",
-                lambda chat: {_key(message) for message in chat} & to_come or None,
+                partial(_dealt, to_come),
             )
             for key in sorted(keys):
                 for who in self._by_key[key].reviewers:
@@ -391,9 +407,7 @@ class Crowd:
             return None
 
         while True:
-            step, message = await self._eyes.until(
-                DESK, f"{who} to decide {ride.key}", next_step
-            )
+            step, message = await self._eyes.until(DESK, f"{who} to decide {ride.key}", next_step)
             if step == "decided":
                 return
             pressed.add((message["message_id"], step))
@@ -450,6 +464,12 @@ def _key(message: Message) -> str | None:
     """The ride a message at the desk is the card of."""
     match = _KEY.search(words_of(message))
     return match[1] if match else None
+
+
+def _dealt(wanted: set[str], desk: list[Message]) -> set[str] | None:
+    """Which of some rides have a card."""
+    keys = {key for message in desk if (key := _key(message)) is not None}
+    return keys & wanted or None
 
 
 def _picture(key: str) -> bytes:
