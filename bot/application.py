@@ -166,7 +166,7 @@ class Sentinel:
         timetable = schedule.scheduler(intake, settings.policy.zone)
         # It runs while this process leads.
         timetable.start(paused=True)
-        presence.when_leading(lambda leads: timetable.resume() if leads else timetable.pause())
+        presence.when_leading(lambda leads: schedule.lead(timetable, leads=leads))
         async with asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(out.run())
             asking = tasks.create_task(out_errands.run())

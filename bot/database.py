@@ -5,6 +5,7 @@ thread on SQLite, which has one writer anyway and an unfair queue before it, a f
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -71,6 +72,21 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, OperationalError | InterfaceError):
         return True
     return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+# Of SQLite: the file, or its index in shared memory, could not grow. Of PostgreSQL: disk_full.
+_FULL_SQLITE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+_FULL_POSTGRESQL = "53100"
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the database cannot be written because its disk has no room left."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return (
+        getattr(error.orig, "sqlite_errorcode", None) in _FULL_SQLITE
+        or getattr(error.orig, "sqlstate", None) == _FULL_POSTGRESQL
+    )
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:  # noqa: ARG001

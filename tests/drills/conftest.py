@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.drills.aftermath import Aftermath, look, quiet
-from tests.drills.cluster import Bot, environment, running
-from tests.drills.crowd import Crowd, Ride, Watched, plan
+from tests.drills.cluster import House
+from tests.drills.rides import Crowd, Ride, Watched, plan
 from tests.localchat.serving import served
 
-RIDERS = 30
+RIDERS = 60
 
 
 @pytest.fixture(scope="session")
@@ -21,12 +21,16 @@ def drill_seed() -> int:
     return int(os.environ.get("DRILL_SEED", "3"))
 
 
-@pytest.fixture
-def postgresql_url(postgresql_server) -> Iterator[str]:
-    """A migrated, empty database on PostgreSQL."""
-    name = postgresql_server.make(migrated=True)
-    yield postgresql_server.url(name)
-    postgresql_server.drop(name)
+@pytest.fixture(params=["polling", "webhook"])
+def house(request, tmp_path) -> Iterator[House]:
+    """One process that asks for updates, on SQLite; or two behind a webhook, on PostgreSQL."""
+    if request.param == "polling":
+        yield House(f"sqlite:///{tmp_path}/sentinel.db", tmp_path, processes=0)
+        return
+    server = request.getfixturevalue("postgresql_server")
+    name = server.make(migrated=True)
+    yield House(server.url(name), tmp_path, processes=2)
+    server.drop(name)
 
 
 @pytest.fixture
@@ -50,16 +54,14 @@ def calm(rides, tmp_path_factory) -> Aftermath:
 
 async def _undisturbed(rides, folder) -> Aftermath:
     crowd = Crowd(Watched(), rides)
-    url = f"sqlite:///{folder}/sentinel.db"
-    async with served(crowd.world) as address:
-        bot = Bot("run", environment(address, folder), folder / "bot.log")
-        async with running(bot):
-            await crowd.run()
-            await quiet(url, crowd.world)
-            assert await bot.end() == 0
-    after, copies = look(url, crowd)
+    house = House(f"sqlite:///{folder}/sentinel.db", folder, processes=0)
+    async with served(crowd.world) as address, house.open(address) as bots:
+        await crowd.run()
+        await quiet(house.url, crowd.world)
+        assert await bots.end() == [0]
+    after, copies = look(house.url, crowd)
     assert not copies
-    assert not bot.complaints()
+    assert not bots.complaints()
     assert not after.left_over
     for ride in rides:
         assert after.reports[ride.key][4] == ride.state

@@ -11,7 +11,7 @@ import random
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from localchat import seed
+from localchat.faults import Faults, Kind
 from localchat.waiting import bell
 from localchat.world import World
 from models.policy import Policy
@@ -32,6 +33,8 @@ Found = TypeVar("Found")
 DESK = seed.MODERATORS_CHAT_ID
 REVIEWERS = (seed.LIN, seed.CHEN, 3003, 3004, 3005)
 FIRST_RIDER = 20_001
+# Nobody waits longer than this for something to happen, in seconds.
+PATIENCE = 40.0
 # Degrees between the places of two reports: some 220 m, so that none is "the same one" as another.
 APART = 0.002
 WITHDRAWN = "withdrawn"
@@ -126,6 +129,7 @@ class Call:
         chat_id: in which chat; 0 for those that concern none.
         message_id: the message that was sent or changed; 0 if none was.
         words: the text or caption it was given.
+        lost: the answer never reached the bot.
     """
 
     at: float
@@ -133,6 +137,21 @@ class Call:
     chat_id: int
     message_id: int
     words: str
+    lost: bool
+
+
+class _Faults(Faults):
+    """Faults that tell whose answer is going to be lost."""
+
+    def __init__(self, losing: Callable[[str, int], None]) -> None:
+        super().__init__()
+        self._losing = losing
+
+    def take_transport(self, method: str, params: Mapping[str, Any]) -> Kind | None:
+        kind = super().take_transport(method, params)
+        if kind == "drop_after":
+            self._losing(method, int(params.get("chat_id", 0)))
+        return kind
 
 
 class Watched(World):
@@ -141,6 +160,9 @@ class Watched(World):
     def __init__(self, **more: Any) -> None:
         super().__init__(token=seed.TOKEN, bot=seed.BOT, **more)
         self.calls: list[Call] = []
+        # Calls that take effect although their answers will not arrive.
+        self._losing: set[tuple[str, int]] = set()
+        self.faults = _Faults(lambda method, chat_id: self._losing.add((method, chat_id)))
         seed.seed(self)
         others = [who for who in REVIEWERS if who not in self.people]
         for who in others:
@@ -152,27 +174,35 @@ class Watched(World):
     def call(self, token: str, method: str, params: Any = None, files: Any = None) -> Message:
         answer = super().call(token, method, params, files)
         given = params or {}
+        chat_id = int(given.get("chat_id", 0))
+        lost = (method, chat_id) in self._losing
+        self._losing.discard((method, chat_id))
         if answer["ok"] and method.startswith(("send", "edit")):
+            words = str(given.get("text") or given.get("caption") or "")
             result = answer["result"]
             for message in result if isinstance(result, list) else [result]:
-                call = Call(
-                    time.monotonic(),
-                    method,
-                    int(given.get("chat_id", 0)),
-                    message["message_id"],
-                    str(given.get("text") or given.get("caption") or ""),
-                )
-                self.calls.append(call)
+                number = message["message_id"]
+                self.calls.append(Call(time.monotonic(), method, chat_id, number, words, lost))
         return answer
 
-    def arrived(self, chat_id: int, message_id: int) -> float:
-        """When a message of the bot's was sent, in seconds of the monotonic clock."""
+    def sending(self, chat_id: int, message_id: int) -> Call:
+        """The call that brought a message of the bot's."""
         return next(
-            call.at
+            call
             for call in self.calls
             if (call.chat_id, call.message_id) == (chat_id, message_id)
             and call.method.startswith("send")
         )
+
+    async def said(self, count: int) -> None:
+        """Wait until the bot has made some number of calls in all.
+
+        Raises:
+            TimeoutError: it does not get there.
+        """
+        async with asyncio.timeout(2 * PATIENCE), bell(self) as news:
+            while len(self.calls) < count:
+                await news.wait()
 
 
 class Eyes:
@@ -259,7 +289,7 @@ class Crowd:
         for who in {ride.rider for ride in rides}:
             world.add_person({"id": who, "first_name": f"Rider {who}", "language_code": "en"})
 
-    async def run(self, *, patience_s: float = 90.0, within_s: float = 600.0) -> None:
+    async def run(self, *, patience_s: float = PATIENCE, within_s: float = 600.0) -> None:
         """Let everybody do what they planned.
 
         Args:
@@ -283,7 +313,8 @@ class Crowd:
                 watching.cancel()
         except* TimeoutError:
             left = [f"{what} (in {chat})" for what, chat in self._eyes.waiting.items()]
-            raise AssertionError(f"still waiting for: {left}") from None
+            unheard = [update["update_id"] for update in self.world.pending_updates]
+            raise AssertionError(f"still waiting: {left}; not taken in: {unheard}") from None
 
     # --- riders ---
 
