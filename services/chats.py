@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from models import Card, Chat, ChatPause, Membership, Outgoing, clock
 from services.refusals import NotForYou
-from services.upserts import insert_or_update
+from services.upserts import insert_or_update, new_row
 
 MODERATORS = "moderators"
 # Telegram's words for somebody who is not in a chat.
@@ -21,10 +21,11 @@ def note(session: Session, *, chat_id: int, title: str) -> Chat:
     """The row of a group or channel, made when it is first heard of."""
     chat = session.get(Chat, chat_id)
     if chat is None:
-        chat = Chat(id=chat_id, title=title[:255], created_at=clock.now())
-        session.add(chat)
-        session.flush()
-    elif title and chat.title != title[:255]:
+        # Two processes may hear of it at the same moment.
+        values = {"id": chat_id, "title": title[:255], "created_at": clock.now()}
+        new = new_row(session, model=Chat, values=values)
+        chat = new or session.get_one(Chat, chat_id)
+    if title and chat.title != title[:255]:
         chat.title = title[:255]
     return chat
 

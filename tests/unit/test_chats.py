@@ -1,8 +1,10 @@
 """Chats: what each is for, who may decide in it, and what an upgrade to a supergroup moves."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from models import Card, Chat, ChatPause, Membership, clock
 from models.cards import CardPurpose
@@ -24,6 +26,22 @@ def test_a_chat_is_noted_once_and_its_title_followed(database, midday):
         assert chats.note(session, chat_id=GROUP, title="新名").title == "新名"
         assert chats.note(session, chat_id=GROUP, title="").title == "新名"
         assert chats.note(session, chat_id=GROUP, title="长" * 300).title == "长" * 255
+
+
+def test_two_processes_may_hear_of_a_chat_at_the_same_moment(database):
+    def title_of_the_second():
+        with database.transaction() as session:
+            return chats.note(session, chat_id=GROUP, title="").title
+
+    with ThreadPoolExecutor(1) as other, database.transaction() as session:
+        chats.note(session, chat_id=GROUP, title="审核")
+        second = other.submit(title_of_the_second)
+        if not database.is_sqlite:
+            # It has looked, found nothing and waits for what becomes of ours.
+            while not session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+                continue
+        session.commit()
+        assert second.result(30) == "审核"
 
 
 def test_a_registered_chat_is_found_by_its_purpose(database):
