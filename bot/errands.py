@@ -7,7 +7,8 @@ last is given up, and the admins are told.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -33,6 +34,8 @@ log = structlog.get_logger()
 
 AT_ONCE = 4
 LOOK_AGAIN_S = 30.0
+# Between two looks while the database is away.
+AWAY = timedelta(seconds=1)
 Finish = Callable[[Turn], None]
 
 
@@ -75,6 +78,8 @@ class Errands:
         self._news = asyncio.Event()
         self._stopping = False
         self._running = 0
+        # Errands that could not be finished, nor put back, for want of the database.
+        self._unfinished: list[Task] = []
 
     def wake(self) -> None:
         """There may be something to find out."""
@@ -91,11 +96,15 @@ class Errands:
         async with asyncio.TaskGroup() as tasks:
             while not self._stopping:
                 self._news.clear()
+                unfinished, self._unfinished = self._unfinished, []
                 try:
-                    taken, due = await self._database.run(self._take)
+                    taken, due = await self._database.run(
+                        partial(self._take, unfinished=unfinished)
+                    )
                 except SQLAlchemyError as error:
                     log.warning("errands_database_away", error=type(error).__name__)
-                    taken, due = [], None
+                    self._unfinished += unfinished
+                    taken, due = [], clock.now() + AWAY
                 for task in taken:
                     self._running += 1
                     tasks.create_task(self._do(task))
@@ -104,7 +113,11 @@ class Errands:
                 except TimeoutError:
                     continue
 
-    def _take(self, session: Session) -> tuple[list[Task], datetime | None]:
+    def _take(
+        self, session: Session, unfinished: Sequence[Task] = ()
+    ) -> tuple[list[Task], datetime | None]:
+        for task in unfinished:
+            errands.hand_back(session, task=task)
         room = AT_ONCE - self._running
         if room <= 0:
             # Whatever is due waits for one of those under way, and that one says when it is done.
@@ -129,13 +142,7 @@ class Errands:
             await self._again(task)
         except Exception as error:  # noqa: BLE001 - a bug must not take the others along
             if is_away(error):
-                # The row still has its lease: it comes up again by itself.
-                log.warning(
-                    "errand_not_finished",
-                    kind=task.kind,
-                    origin=_origin_of(task),
-                    error=type(error).__name__,
-                )
+                self._leave_unfinished(task, error)
                 return
             _log_failure("errand_failed", task, error)
             await self._again(task)
@@ -151,8 +158,21 @@ class Errands:
             else:
                 await self._database.run(lambda session: errands.again(session, task=task))
         except Exception as error:  # noqa: BLE001 - a bug must not take the others along
+            if is_away(error):
+                self._leave_unfinished(task, error)
+                return
             # The lease ends, and it comes up once more.
             _log_failure("errand_not_put_back", task, error)
+
+    def _leave_unfinished(self, task: Task, error: Exception) -> None:
+        # Nobody need wait for its lease to end: it is due as soon as that can be written down.
+        self._unfinished.append(task)
+        log.warning(
+            "errand_not_finished",
+            kind=task.kind,
+            origin=_origin_of(task),
+            error=type(error).__name__,
+        )
 
     async def _finish(self, task: Task, finish: Finish) -> None:
         def work(turn: Turn) -> None:
@@ -199,6 +219,7 @@ class Errands:
                 self._store.put, picture.sha256, data, picture.preview, picture.suffix
             )
         except StoreFull as full:
+            log.error("photo_store_full")  # noqa: TRY400 - that says it all
             await self._intake.say(
                 lambda turn: timers.alarm(
                     turn,
@@ -208,7 +229,8 @@ class Errands:
                 origin="store",
             )
             raise TryAgain("store full") from full
-        except StoreAway:
+        except StoreAway as away:
+            log.error("photo_store_away", why=str(away))  # noqa: TRY400 - that says it all
             await self._intake.say(
                 lambda turn: timers.alarm(
                     turn,

@@ -108,6 +108,15 @@ def again(session: Session, *, task: Task) -> None:
         row.holder = None
 
 
+def hand_back(session: Session, *, task: Task) -> None:
+    """It could not be finished for want of the database: it is due at once, and was not tried."""
+    row = session.get(Errand, task.id)
+    if row is not None:
+        row.not_before = clock.now()
+        row.tries -= 1
+        row.holder = None
+
+
 def holders(session: Session) -> set[int]:
     """The numbers of the processes that have taken errands."""
     statement = select(Errand.holder).where(Errand.holder.is_not(None)).distinct()

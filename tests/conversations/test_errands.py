@@ -3,6 +3,7 @@
 import errno
 import os
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,25 @@ class TestTheLoop:
         asking._running = AT_ONCE - 1
         taken, _ = scene.database.run_here(asking._take)
         assert len(taken) == 1
+
+    async def test_what_the_database_kept_from_being_finished_is_due_at_once(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def found(*args: Any, **kwargs: Any) -> None:
+            raise OperationalError("INSERT", {}, ValueError("away"))
+
+        scene.world.send_document(RIDER, RIDER, jpeg(3), "a.jpg", "image/jpeg")
+        for update in scene.pending():
+            await scene.intake.apply(update)
+        asking = runner(scene)
+        [task], _ = scene.database.run_here(asking._take)
+        with monkeypatch.context() as away:
+            away.setattr(answers, "picture_found", found)
+            asking._running += 1
+            await asking._do(task)
+        taken, _ = scene.database.run_here(partial(asking._take, unfinished=[task]))
+        assert asking._unfinished == taken == [task]
+        assert [row.tries for row in scene.rows(Errand)] == [1]
 
     async def test_what_a_killed_process_left_half_written_goes_at_the_start(
         self, scene: Scene

@@ -52,6 +52,7 @@ def environment(address: str, data_dir: Path, **more: str) -> dict[str, str]:
         "SENTINEL_DATA_DIR": str(data_dir),
         "SENTINEL_CHATS__MODERATORS": str(seed.MODERATORS_CHAT_ID),
         "SENTINEL_CHATS__ADMINS": f"[{seed.LIN}]",
+        "SENTINEL_LANGUAGES__DEFAULT": "en",
         "SENTINEL_LANGUAGES__MODERATORS": "en",
         # Five reviewers do here in a minute what else takes them a day.
         "SENTINEL_LIMITS__BURST": "1000",
@@ -148,10 +149,19 @@ class Bot:
         return self._process is not None and not self._ending
 
     async def heard(self, event: str) -> None:
-        """Wait until it has logged an event, in any of its lives."""
-        while event not in self._events:
-            self._news.clear()
-            await self._news.wait()
+        """Wait until it has logged an event, in any of its lives, since it was told to forget.
+
+        Raises:
+            TimeoutError: it does not.
+        """
+        async with asyncio.timeout(PATIENCE):
+            while event not in self._events:
+                self._news.clear()
+                await self._news.wait()
+
+    def forget(self) -> None:
+        """What it has logged so far is not heard any more."""
+        self._events.clear()
 
     def leave(self) -> None:
         """Whatever happens, no process stays behind."""
@@ -254,6 +264,15 @@ class Running:
         """When one of them was killed, in seconds of the monotonic clock."""
         return [cut for bot in self.bots for cut in bot.cuts]
 
+    async def start(self) -> None:
+        """Start those that were ended or killed, and wait until all listen."""
+        for bot in self.bots:
+            if not bot.lives:
+                await bot.start(self.group)
+        async with asyncio.timeout(PATIENCE):
+            for bot in self.bots:
+                await bot.ready.wait()
+
     async def end(self) -> list[int]:
         """End all of them as an operator would; their exit codes."""
         return [await bot.end() for bot in self.bots]
@@ -292,12 +311,7 @@ async def power_cuts(
     yield
     cutting.cancel()
     await asyncio.wait({cutting})
-    for bot in house.bots:
-        if not bot.lives:
-            await bot.start(house.group)
-    async with asyncio.timeout(PATIENCE):
-        for bot in house.bots:
-            await bot.ready.wait()
+    await house.start()
 
 
 async def _cut_power(

@@ -43,15 +43,13 @@ async def test_an_orderly_end_under_load(house, rides, calm, chance) -> None:
     took = []
     async with served(crowd.world) as address, house.open(address) as bots:
         acting = bots.group.create_task(crowd.run())
-        for _ in range(3):
-            # A ride makes the bot speak some nine times.
-            more = len(crowd.rides) * chance.uniform(1.0, 2.5)
-            await crowd.world.said(len(crowd.world.calls) + int(more))
+        for turn in (1, 3, 5):
+            # Until a ride is over the bot has spoken some nine times.
+            await crowd.world.said(int(len(crowd.rides) * (turn + chance.random())))
             begun = time.monotonic()
             assert set(await bots.end()) == {0}
             took.append(time.monotonic() - begun)
-            for bot in bots.bots:
-                await bot.start(bots.group)
+            await bots.start()
         await asyncio.wait({acting})
         await quiet(house.url, crowd.world)
         assert set(await bots.end()) == {0}
