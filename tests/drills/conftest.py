@@ -12,7 +12,7 @@ from tests.drills.cluster import House
 from tests.drills.rides import Crowd, Ride, Watched, plan
 from tests.localchat.serving import served
 
-RIDERS = 60
+RIDERS = 200
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ DESK = seed.MODERATORS_CHAT_ID
 REVIEWERS = (seed.LIN, seed.CHEN, 3003, 3004, 3005)
 FIRST_RIDER = 20_001
 # Nobody waits longer than this for something to happen, in seconds.
-PATIENCE = 40.0
+PATIENCE = 90.0
 # Degrees between the places of two reports: some 220 m, so that none is "the same one" as another.
 APART = 0.002
 WITHDRAWN = "withdrawn"
