@@ -71,7 +71,7 @@ class Presence:
         """
         if self._database.is_sqlite:
             self.leads = True
-            await self._database.run(lambda session: _take_up(session, alive=set()))
+            await self._database.run(lambda session: _take_up(session, gone=_holding(session)))
             return
         await asyncio.to_thread(self._look)
         await self._look_after_the_dead()
@@ -131,9 +131,10 @@ class Presence:
     async def _look_after_the_dead(self) -> int:
         def work(session: Session) -> int:
             # First who holds anything, then who is alive: whoever held something was alive then.
-            holding = outbox.holders(session) | errands.holders(session)
+            holding = _holding(session)
             alive = advisory.holders(session.connection(), advisory.ALIVE) | {self.number}
-            return _take_up(session, alive=alive) if holding - alive else 0
+            gone = holding - alive
+            return _take_up(session, gone=gone) if gone else 0
 
         return await self._database.run(work)
 
@@ -150,5 +151,9 @@ class Presence:
             listener(leads)
 
 
-def _take_up(session: Session, *, alive: set[int]) -> int:
-    return outbox.recover(session, alive=alive) + errands.recover(session, alive=alive)
+def _holding(session: Session) -> set[int]:
+    return outbox.holders(session) | errands.holders(session)
+
+
+def _take_up(session: Session, *, gone: set[int]) -> int:
+    return outbox.recover(session, gone=gone) + errands.recover(session, gone=gone)

@@ -123,19 +123,19 @@ def holders(session: Session) -> set[int]:
     return {holder for holder in session.scalars(statement) if holder is not None}
 
 
-def recover(session: Session, *, alive: Collection[int]) -> int:
+def recover(session: Session, *, gone: Collection[int]) -> int:
     """What processes that are gone had taken is due now.
 
     Args:
         session: the transaction.
-        alive: the numbers of the processes that are there.
+        gone: the numbers of the processes that are not there any more, out of `holders`.
 
     Returns:
         How many errands were taken up.
     """
     statement = (
         update(Errand)
-        .where(Errand.holder.is_not(None), Errand.holder.not_in(alive))
+        .where(Errand.holder.in_(gone))
         .values(not_before=clock.now(), holder=None)
         .returning(Errand.id)
         .execution_options(synchronize_session=False)

@@ -444,14 +444,15 @@ def holders(session: Session) -> set[int]:
     return {holder or 0 for holder in session.scalars(statement)}
 
 
-def recover(session: Session, *, alive: Collection[int]) -> int:
+def recover(session: Session, *, gone: Collection[int]) -> int:
     """Decide what processes that are gone left half sent.
 
     What must arrive is sent again, what may arrive only once is not.
 
     Args:
         session: the transaction.
-        alive: the numbers of the processes that are there.
+        gone: the numbers of the processes that are not there any more, out of `holders`. Whoever is
+            not named has come meanwhile and keeps what it holds.
 
     Returns:
         How many rows were taken up.
@@ -460,7 +461,7 @@ def recover(session: Session, *, alive: Collection[int]) -> int:
         select(Outgoing.id, Outgoing.guarantee)
         .where(
             Outgoing.state == OutgoingState.SENDING,
-            or_(Outgoing.holder.is_(None), Outgoing.holder.not_in(alive)),
+            func.coalesce(Outgoing.holder, 0).in_(gone),
         )
         # Of two processes that find them, one takes them up.
         .with_for_update(skip_locked=True)

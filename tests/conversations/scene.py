@@ -62,8 +62,8 @@ class Scene:
         # A handler that raises fails the test, unless that is what it is about.
         self.may_fail = False
         # As at the start of a process: what the one before left is taken up.
-        database.run_here(lambda session: outbox_rows.recover(session, alive=()))
-        database.run_here(lambda session: errand_rows.recover(session, alive=()))
+        database.run_here(lambda session: outbox_rows.recover(session, gone={0, PROCESS}))
+        database.run_here(lambda session: errand_rows.recover(session, gone={PROCESS}))
         self.code = database.run_here(lambda session: prepare(session, settings, leads=True))
 
     def call(self, method: str, **params: Any) -> Any:

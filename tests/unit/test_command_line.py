@@ -249,7 +249,7 @@ def dead_letters():
         one, two, _ = outbox.claim(session, holder=1, bulk_per_second=25).sendings
         dead = [outbox.Dead(sending.id, "Chat not found") for sending in (one, two)]
         outbox.settle(session, holder=1, outcomes=dead)
-        outbox.recover(session, alive=())
+        outbox.recover(session, gone={1})
     db.close()
     return one.id, two.id
 

@@ -109,8 +109,8 @@ def test_what_a_dead_process_had_taken_is_due_and_what_a_living_one_has_is_not(d
     clock.advance(timedelta(seconds=1))
     with database.transaction() as session:
         assert errands.holders(session) == {1, 2}
-        assert errands.recover(session, alive={2}) == 1
-        assert errands.recover(session, alive={2}) == 0
+        assert errands.recover(session, gone={1}) == 1
+        assert errands.recover(session, gone={1}) == 0
     assert [task.payload["photo_id"] for task in take(database)] == [1]
 
 
@@ -120,7 +120,7 @@ def test_what_is_tried_again_later_is_nobodys(database, midday):
     again(database, task)
     with database.transaction() as session:
         assert errands.holders(session) == set()
-        assert errands.recover(session, alive=set()) == 0
+        assert errands.recover(session, gone={1}) == 0
 
 
 def test_an_errand_bears_the_name_of_what_it_came_from(database):

@@ -182,8 +182,8 @@ def test_what_the_dead_left_is_sent_again_if_it_must_arrive_and_not_if_only_once
 
     with database.transaction() as session:
         assert outbox.holders(session) == {US, THEM}
-        assert outbox.recover(session, alive={US}) == 2
-        assert outbox.recover(session, alive={US}) == 0
+        assert outbox.recover(session, gone={THEM}) == 2
+        assert outbox.recover(session, gone={THEM}) == 0
 
     assert [(row.payload["text"], row.state) for row in rows(database)] == [
         ("decision", "queued"),
@@ -202,7 +202,7 @@ def test_what_the_version_before_left_half_sent_is_taken_up(database):
     with database.transaction() as session:
         session.execute(update(Outgoing).values(holder=None, lane=None))
         assert outbox.holders(session) == {0}
-        assert outbox.recover(session, alive={US}) == 1
+        assert outbox.recover(session, gone={0}) == 1
     assert texts(claim(database)) == ["decision"]
 
 
@@ -211,7 +211,7 @@ def test_who_was_taken_for_dead_settles_nothing_of_what_others_took_up(database)
         queue(session, "decision")
     (sending,) = claim(database, holder=THEM)
     with database.transaction() as session:
-        outbox.recover(session, alive={US})
+        outbox.recover(session, gone={THEM})
     claim(database)
 
     for late in (outbox.Sent(sending.id), outbox.Again(sending.id, at=None)):
