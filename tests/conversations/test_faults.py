@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from bot import schedule
-from bot.intake import Outcome
+from bot.database import Database
+from bot.intake import AWAY_TRIES, DatabaseAway, Outcome
 from handlers import cards, questions, timers
 from handlers import report as report_handlers
 from handlers.context import Turn
@@ -393,6 +396,77 @@ class TestTimers:
         assert scene.rows(Draft)[0].reminded_at is None
         await scene.sweep()
         assert "not finished" in scene.said(RIDER)
+
+
+@contextmanager
+def no_space(database: Database) -> Iterator[None]:
+    """Whatever comes in meets the very error of a full disk."""
+    fill, empty = _NO_SPACE[database.engine.dialect.name]
+    with database.engine.begin() as connection:
+        for statement in fill:
+            connection.exec_driver_sql(statement)
+    yield
+    with database.engine.begin() as connection:
+        for statement in empty:
+            connection.exec_driver_sql(statement)
+
+
+_NO_SPACE = {
+    "sqlite": (
+        (
+            "CREATE TABLE ballast (bytes BLOB)",
+            """CREATE TRIGGER no_space BEFORE INSERT ON seen_update
+            BEGIN INSERT INTO ballast VALUES (zeroblob(10000000)); END""",
+            "PRAGMA max_page_count = 1000",
+        ),
+        ("DROP TRIGGER no_space", "DROP TABLE ballast", "PRAGMA max_page_count = 1000000"),
+    ),
+    "postgresql": (
+        (
+            """CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$""",
+            "CREATE TRIGGER no_space BEFORE INSERT ON seen_update EXECUTE FUNCTION no_space()",
+        ),
+        ("DROP FUNCTION no_space CASCADE",),
+    ),
+}
+
+
+class TestFullDisk:
+    async def test_no_update_is_to_blame_and_the_admins_hear_of_it_once(self, scene: Scene) -> None:
+        assert scene.code is not None
+        scene.world.say(LIN, LIN, scene.code.text)
+        await scene.settle()
+        for picture in (1, 2):
+            scene.world.send_photos(RIDER, RIDER, [jpeg(picture)])
+            with no_space(scene.database):
+                for _ in range(AWAY_TRIES + 3):
+                    with pytest.raises(DatabaseAway, match="no space left"):
+                        await scene.intake.apply(scene.pending()[0])
+            await scene.settle()
+        assert scene.rows(FailedUpdate) == []
+        assert len(scene.from_bot(RIDER)) == 2
+        assert [text_of(m).count("磁盘写满了") for m in scene.from_bot(LIN)].count(1) == 1
+
+    async def test_an_alarm_that_finds_no_space_either_is_given_later(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def still_full(*args: Any, **kwargs: Any) -> None:
+            raise OperationalError("INSERT", {}, Exception("disk is full"))
+
+        assert scene.code is not None
+        scene.world.say(LIN, LIN, scene.code.text)
+        await scene.settle()
+        send_everything(scene)
+        first, second = scene.pending()
+        with no_space(scene.database), pytest.raises(DatabaseAway):
+            await scene.intake.apply(first)
+        with monkeypatch.context() as full:
+            full.setattr(timers, "alarm", still_full)
+            assert await scene.intake.apply(first) is Outcome.APPLIED
+        assert await scene.intake.apply(second) is Outcome.APPLIED
+        await scene.settle()
+        assert "磁盘写满了" in scene.said(LIN)
 
 
 class TestComingBack:
