@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from models import Card, Chat, ChatPause, Membership, Outgoing, clock
 from services.refusals import NotForYou
-from services.upserts import insert_new_object, insert_or_update
+from services.upserts import insert_new, insert_or_update
 
 MODERATORS = "moderators"
 # Telegram's words for somebody who is not in a chat.
@@ -23,8 +23,8 @@ def note(session: Session, *, chat_id: int, title: str) -> Chat:
     if chat is None:
         # Two processes may hear of it at the same moment.
         values = {"id": chat_id, "title": title[:255], "created_at": clock.now()}
-        new = insert_new_object(session, model=Chat, values=values)
-        chat = new or session.get_one(Chat, chat_id)
+        insert_new(session, model=Chat, values=values)
+        chat = session.get_one(Chat, chat_id)
     if title and chat.title != title[:255]:
         chat.title = title[:255]
     return chat

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localchat import seed
+from localchat.waiting import bell
 from tests.drills.rides import Watched
 
 ROOT = Path(__file__).parents[2]
-# So long a start, or an end, may take, in seconds.
 # So long a start, or an end, may take, in seconds.
 PATIENCE = 60.0
 # What each front door says once it is open.
@@ -92,6 +92,7 @@ class Bot:
             group: fails with an AssertionError if the process ends without being told to.
         """
         self._ending = False
+        self.ready.clear()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -116,7 +117,6 @@ class Bot:
                     self._events.add(match[1].decode())
                     self._news.set()
         code = await process.wait()
-        self.ready.clear()
         if not self._ending:
             raise AssertionError(f"{self.log.name}: it ended by itself, with code {code}")
 
@@ -124,6 +124,7 @@ class Bot:
         """As a power cut would."""
         assert self._process is not None
         self._ending = True
+        self.ready.clear()
         self.cuts.append(time.monotonic())
         self._process.kill()
         await self._gone()
@@ -132,6 +133,7 @@ class Bot:
         """As an operator would; the exit code."""
         assert self._process is not None
         self._ending = True
+        self.ready.clear()
         self._process.send_signal(signal.SIGTERM)
         await self._gone()
         code = self._process.returncode
@@ -274,8 +276,8 @@ class Running:
                 await bot.ready.wait()
 
     async def end(self) -> list[int]:
-        """End all of them as an operator would; their exit codes."""
-        return [await bot.end() for bot in self.bots]
+        """End all of them at once, as an operator would; their exit codes."""
+        return await asyncio.gather(*(bot.end() for bot in self.bots))
 
     def complaints(self, *expected: str) -> list[str]:
         """What they logged as errors, and anything that is no log, e.g. a traceback.
@@ -307,26 +309,36 @@ async def power_cuts(
         chance: decides whom it strikes, and when.
         apart: how many calls lie between two cuts, at least and at most.
     """
-    cutting = house.group.create_task(_cut_power(house, world, chance, apart))
+    over = asyncio.Event()
+    cutting = house.group.create_task(_cut_power(house, world, chance, apart, over))
     yield
-    cutting.cancel()
+    over.set()
+    world.ring()
     await asyncio.wait({cutting})
     await house.start()
 
 
 async def _cut_power(
-    house: Running, world: Watched, chance: random.Random, apart: tuple[int, int]
+    house: Running,
+    world: Watched,
+    chance: random.Random,
+    apart: tuple[int, int],
+    over: asyncio.Event,
 ) -> None:
-    while True:
-        enough = len(world.calls) + chance.randint(*apart)
-        await asyncio.sleep(chance.uniform(0.7, 1.3))
-        with contextlib.suppress(TimeoutError):
-            await world.said(enough)
-        living = [bot for bot in house.bots if bot.ready.is_set()]
-        if living:
-            bot = chance.choice(living)
-            await bot.kill()
-            await bot.start(house.group)
+    async with bell(world) as news:
+        while not over.is_set():
+            enough = len(world.calls) + chance.randint(*apart)
+            await asyncio.sleep(chance.uniform(0.7, 1.3))
+            while len(world.calls) < enough and not over.is_set():
+                await news.wait()
+            living = [bot for bot in house.bots if bot.ready.is_set()]
+            if living and not over.is_set():
+                bot = chance.choice(living)
+                await bot.kill()
+                await bot.start(house.group)
+
+
+_BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Forwarder:
@@ -339,7 +351,6 @@ class Forwarder:
     def __init__(self, ports: Sequence[int]) -> None:
         self._ports = list(ports)
         self._turn = 0
-        self.refused = 0
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[int]:
@@ -369,12 +380,7 @@ class Forwarder:
             )
             request = b"\r\n".join([*lines, b"Connection: close", b"", b""])
             answer = await self._forward(request + await reader.readexactly(length))
-            if answer is None:
-                self.refused += 1
-                answer = (
-                    b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-                )
-            writer.write(answer)
+            writer.write(answer or _BAD_GATEWAY)
             await writer.drain()
 
     async def _forward(self, request: bytes) -> bytes | None:
