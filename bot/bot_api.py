@@ -109,4 +109,5 @@ class BotApi:
 def _parameter(name: str, value: Any) -> RequestParameter:
     if isinstance(value, Upload):
         return RequestParameter.from_input(name, InputFile(value.data, filename=value.filename))
-    return RequestParameter.from_input(name, value)
+    # Plain JSON: nothing PTB would have to look for in it.
+    return RequestParameter(name, value, None)
