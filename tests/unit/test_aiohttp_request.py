@@ -1,7 +1,6 @@
 """bot/aiohttp_request.py and bot/bot_api.py: real HTTP on loopback, PTB's errors."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
