@@ -64,6 +64,10 @@ class DatabaseAway(Exception):  # noqa: N818 - a state of the world
     """The database cannot be used now; nothing was counted against the update."""
 
 
+class Malformed(ValueError):  # noqa: N818 - what Telegram would never send
+    """An update whose sender or chat is not named by a number the database takes."""
+
+
 class Suspended(RuntimeError):  # noqa: N818
     """A handler waited for something: the network has no place inside a transaction."""
 
@@ -218,8 +222,9 @@ class Intake:
             if not updates.first_sight(session, update_id=raw["update_id"]):
                 return Outcome.DUPLICATE, []
             turn = Turn(session, self._house)
-            update = Update.de_json(raw, application.bot)
+            update = Update.de_json(_storable(raw), application.bot)
             user = update.effective_user
+            _require_ids(update)
             if user is not None and not user.is_bot and _speaks_to_us(update):
                 turn.person = people.meet(
                     session,
@@ -233,6 +238,9 @@ class Intake:
                 if since is not None and update.message is not None:
                     people.reachable(session, person_id=user.id)
                     timers.catch_up(turn, turn.person, since)
+            if turn.person is None and _needs_a_person(update):
+                # A bot, or nobody at all: there is no one whose wish it could be.
+                return Outcome.APPLIED, []
             with taking_turn(turn):
                 drive(application.process_update(update))
             if turn.failure is not None:
@@ -378,6 +386,27 @@ def _kind_of(raw: dict[str, Any]) -> str:
     return next((kind for kind in ALLOWED_UPDATES if kind in raw), "other")
 
 
+def _storable(value: Any) -> Any:
+    # Telegram's texts have neither NUL nor halves of surrogate pairs, JSON's may, no database does.
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
+    if isinstance(value, dict):
+        return {key: _storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return value
+
+
+def _require_ids(update: Update) -> None:
+    # PTB takes anything for an id, SQLite makes one up where there is none, and to a person whose
+    # number is a group's we would write in that group.
+    user, chat = update.effective_user, update.effective_chat
+    if user is not None and not (type(user.id) is int and 0 < user.id < 2**63):
+        raise Malformed
+    if chat is not None and not (type(chat.id) is int and abs(chat.id) < 2**63):
+        raise Malformed
+
+
 def _speaks_to_us(update: Update) -> bool:
     # What people of a group say among themselves is none of our business, nor are they.
     if update.callback_query is not None:
@@ -386,6 +415,12 @@ def _speaks_to_us(update: Update) -> bool:
     if chat is None or chat.type == "private":
         return True
     return message is not None and (message.text or "").startswith(GROUP_COMMANDS)
+
+
+def _needs_a_person(update: Update) -> bool:
+    # In groups somebody may well be nobody: anonymous administrators, the group itself.
+    chat = update.effective_chat
+    return update.callback_query is not None or chat is None or chat.type == "private"
 
 
 def _private_sender(raw: dict[str, Any]) -> int | None:

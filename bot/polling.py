@@ -129,9 +129,10 @@ class Polling:
 def _queue_of(update: dict[str, Any]) -> int:
     # A person's messages and presses stay in order; so do a group's.
     for part in update.values():
-        if isinstance(part, dict):
-            sender = part.get("from") or part.get("chat") or {}
-            return int(sender.get("id", 0))
+        for sender in (part.get("from"), part.get("chat")) if isinstance(part, dict) else ():
+            # Whatever else it may be, the intake will say so; nothing may stop the others.
+            if isinstance(sender, dict) and isinstance(sender.get("id"), int):
+                return int(sender["id"])
     return 0
 
 

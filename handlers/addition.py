@@ -152,7 +152,7 @@ def _message(update: Update) -> Message:
 def _pressed_report(update: Update, turn: Turn) -> Report:
     press = callbacks.pressed(update)
     report = reports.of_reporter(turn.session, report_id=press.subject, person_id=turn.me.id)
-    reports.require_undecided(report)
+    reports.lock_undecided(turn.session, report=report)
     return report
 
 
@@ -185,7 +185,7 @@ def _subject(turn: Turn) -> Report:
     number = conversations.subject(turn.session, name=ADDITION, key=(turn.me.id, turn.me.id))
     try:
         report = reports.of_reporter(turn.session, report_id=number or 0, person_id=turn.me.id)
-        reports.require_undecided(report)
+        reports.lock_undecided(turn.session, report=report)
     except (NotForYou, AlreadyDecided):
         conversations.forget(turn.session, name=ADDITION, key=(turn.me.id, turn.me.id))
         raise

@@ -202,7 +202,11 @@ def _offer_place(turn: Turn, draft: Draft, photo: Photo, found: Found) -> None:
 def _bring_up_to_date(turn: Turn, photo: Photo, *, arrived: bool) -> None:
     number = photos.report_of(turn.session, photo_id=photo.id)
     row = reports.get(turn.session, report_id=number) if number is not None else None
-    if row is None or row.state != State.SUBMITTED:
+    if row is None:
+        return
+    # Or a decision made at this moment could be shown as still to be made.
+    reports.lock(turn.session, report=row)
+    if row.state != State.SUBMITTED:
         return
     if not photo.as_file and arrived:
         # It was shown by its id from the start.

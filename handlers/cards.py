@@ -1,6 +1,7 @@
 """A report wherever it is shown: dealt to the moderators, and brought up to date as it moves on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 from handlers import views
@@ -12,6 +13,7 @@ from models.cards import CardPurpose
 from models.photos import PhotoState
 from models.workflow import State
 from services import cards, chats, desk, ledger, people, photos, reports
+from services.refusals import OutOfDate
 
 # A card waits at most so long for a picture sent as a file to be fetched; then it goes without.
 PATIENCE_S = 120
@@ -40,6 +42,13 @@ def deal(turn: Turn, report: Report) -> bool:
             facts = facts_of(turn, report, pictures)
             _deal_to(turn, report, chat, card, facts, is_new=is_new)
     return True
+
+
+def deal_late(turn: Turn, report: Report) -> None:
+    """Deal a report that was found waiting, unless its rider takes it back at this moment."""
+    reports.lock(turn.session, report=report)
+    if report.state == State.SUBMITTED:
+        deal(turn, report)
 
 
 def is_dealt(turn: Turn, report: Report) -> bool:
@@ -90,6 +99,32 @@ def refresh_review_cards(turn: Turn, report: Report) -> None:
         chat = chats.current(turn.session, chat_id=card.chat_id)
         words = turn.words_of(chat.language if chat else None)
         turn.show(card, _view(turn, report, facts, card, words))
+
+
+def show_reasons(turn: Turn, report: Report, *, chat: Chat) -> None:
+    """Offer a chat the reasons to reject an undecided report for, on the report's card.
+
+    Like all else that becomes of a card it replaces what waits unsent for it: a decision that comes
+    a moment later has the last word.
+    """
+    rows = views.reason_rows(report, policy=turn.policy, words=turn.words_of(chat.language))
+    _show_in(turn, report, chat, rows)
+
+
+def hide_reasons(turn: Turn, report: Report, *, chat: Chat) -> None:
+    """Offer a chat the decisions again."""
+    _show_in(turn, report, chat, views.decision_rows(report, turn.words_of(chat.language)))
+
+
+def _show_in(turn: Turn, report: Report, chat: Chat, rows: views.Rows) -> None:
+    card = cards.find(
+        turn.session, report_id=report.id, chat_id=chat.id, purpose=CardPurpose.REVIEW
+    )
+    if card is None:
+        raise OutOfDate
+    facts = facts_of(turn, report, photos.of_report(turn.session, report_id=report.id))
+    view = _view(turn, report, facts, card, turn.words_of(chat.language))
+    turn.show(card, replace(view, rows=rows))
 
 
 def tell_reviewers_photo(turn: Turn, report: Report, photo: Photo) -> None:

@@ -323,7 +323,11 @@ def same_one(update: Update, turn: Turn, draft: Draft) -> State:
         return ask(turn, draft)
     if report.reporter_id == turn.me.id:
         return _add_to_own(turn, report, draft)
-    joined = reports.join(turn.session, report=report, person=turn.me)
+    try:
+        joined = reports.join(turn.session, report=report, person=turn.me)
+    except AlreadyDecided:
+        # The same, at this very moment.
+        return ask(turn, draft)
     drafts.discard(turn.session, draft=draft)
     if joined:
         cards.show_receipt(turn, report, person_id=turn.me.id)

@@ -11,10 +11,10 @@ press at once one wins; the other reads who it was.
 from telegram import Update
 from telegram.ext import CallbackQueryHandler
 
-from handlers import callbacks, cards, views
+from handlers import callbacks, cards
 from handlers.callbacks import REVIEW, Press
 from handlers.context import Context, Turn
-from models import Report
+from models import Chat, Report
 from services import chats, reports, review
 from services.refusals import AlreadyDecided, NotForYou, OutOfDate
 
@@ -22,7 +22,7 @@ from services.refusals import AlreadyDecided, NotForYou, OutOfDate
 async def approve(update: Update, context: Context) -> None:
     """Approve with a grade."""
     turn = context.turn
-    press, report, name = _opened(update, turn)
+    press, report, name, _ = _opened(update, turn)
     try:
         review.approve(
             turn.session,
@@ -41,26 +41,26 @@ async def approve(update: Update, context: Context) -> None:
 async def show_reasons(update: Update, context: Context) -> None:
     """Offer the reasons to reject for."""
     turn = context.turn
-    _, report, _ = _opened(update, turn)
-    reports.require_undecided(report)
+    _, report, _, chat = _opened(update, turn)
+    reports.lock_undecided(turn.session, report=report)
     review.refuse_own(turn.session, report=report, reviewer_id=turn.me.id)
-    words = turn.words_of(_language(update, turn))
-    _change_buttons(update, turn, views.reason_rows(report, policy=turn.policy, words=words))
+    cards.show_reasons(turn, report, chat=chat)
+    turn.toast(update)
 
 
 async def hide_reasons(update: Update, context: Context) -> None:
     """Go back to the decisions."""
     turn = context.turn
-    _, report, _ = _opened(update, turn)
-    reports.require_undecided(report)
-    words = turn.words_of(_language(update, turn))
-    _change_buttons(update, turn, views.decision_rows(report, words))
+    _, report, _, chat = _opened(update, turn)
+    reports.lock_undecided(turn.session, report=report)
+    cards.hide_reasons(turn, report, chat=chat)
+    turn.toast(update)
 
 
 async def reject(update: Update, context: Context) -> None:
     """Reject with a reason."""
     turn = context.turn
-    press, report, name = _opened(update, turn)
+    press, report, name, _ = _opened(update, turn)
     try:
         review.reject(
             turn.session,
@@ -76,7 +76,7 @@ async def reject(update: Update, context: Context) -> None:
     _told(update, turn, report)
 
 
-def _opened(update: Update, turn: Turn) -> tuple[Press, Report, str]:
+def _opened(update: Update, turn: Turn) -> tuple[Press, Report, str, Chat]:
     press = callbacks.pressed(update)
     chat, user = update.effective_chat, update.effective_user
     if chat is None or user is None:
@@ -86,28 +86,13 @@ def _opened(update: Update, turn: Turn) -> tuple[Press, Report, str]:
     report = reports.get(turn.session, report_id=press.subject)
     if report is None:
         raise NotForYou
-    return press, report, user.first_name[:128]
+    return press, report, user.first_name[:128], ours
 
 
 def _told(update: Update, turn: Turn, report: Report) -> None:
     turn.toast(update)
     cards.refresh_review_cards(turn, report)
     cards.tell_riders(turn, report)
-
-
-def _language(update: Update, turn: Turn) -> str | None:
-    chat = update.effective_chat
-    ours = chats.current(turn.session, chat_id=chat.id) if chat else None
-    return ours.language if ours else None
-
-
-def _change_buttons(update: Update, turn: Turn, rows: views.Rows) -> None:
-    turn.toast(update)
-    chat, message = update.effective_chat, update.effective_message
-    assert chat is not None
-    assert message is not None
-    markup = {"inline_keyboard": [[button.markup() for button in row] for row in rows]}
-    turn.call(chat.id, "editMessageReplyMarkup", message_id=message.message_id, reply_markup=markup)
 
 
 HANDLERS = (

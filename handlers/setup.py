@@ -78,7 +78,7 @@ async def here(update: Update, context: Context) -> None:
 
 def _deal_waiting(turn: Turn, chat: Chat) -> None:
     for report in card_rows.undealt(turn.session, chat_id=chat.id, limit=FIRST_DEAL):
-        cards.deal(turn, report)
+        cards.deal_late(turn, report)
 
 
 async def bot_moved(update: Update, context: Context) -> None:

@@ -57,7 +57,7 @@ def overdue(turn: Turn) -> list[Report]:
 
 def deal(turn: Turn, report: Report) -> None:
     """Deal a report that is overdue."""
-    cards.deal(turn, report)
+    cards.deal_late(turn, report)
 
 
 def catch_up(turn: Turn, person: Person, since: datetime) -> None:

@@ -175,12 +175,17 @@ def migrate(session: Session, *, old_id: int, new_id: int) -> bool:
         new_id: the supergroup's.
 
     Returns:
-        False if that was known.
+        False if that was known, or says nothing.
     """
+    if old_id == new_id or max(old_id, new_id) >= 0:
+        # Nobody's private chat becomes a group.
+        return False
     old = note(session, chat_id=old_id, title="")
     if old.migrated_to == new_id:
         return False
     new = note(session, chat_id=new_id, title=old.title)
+    # What a group has become is a chat of today: the way from old to new never leads in a circle.
+    new.migrated_to = None
     new.purpose, new.name = old.purpose or new.purpose, old.name or new.name
     new.language = old.language or new.language
     old.purpose, old.migrated_to = None, new_id

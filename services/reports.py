@@ -331,11 +331,23 @@ def joiners(session: Session, *, report_id: int) -> Sequence[int]:
     return [person_id for (person_id,) in _JOINERS.rows(session, report_id=report_id)]
 
 
-def _lock_undecided(session: Session, report: Report) -> None:
-    # A decision being made at this moment is waited for, not overtaken; what this transaction has
-    # changed already must not be lost by reading anew.
+def lock(session: Session, *, report: Report) -> None:
+    """Have a report as it is now, until this transaction ends.
+
+    A decision being made at this moment is waited for, not overtaken; what this transaction has
+    changed already is not lost by reading anew.
+    """
     session.flush()
     session.refresh(report, with_for_update=True)
+
+
+def lock_undecided(session: Session, *, report: Report) -> None:
+    """Lock a report for what may only be done to it before its decision.
+
+    Raises:
+        AlreadyDecided: it is decided or withdrawn.
+    """
+    lock(session, report=report)
     require_undecided(report)
 
 
@@ -360,7 +372,7 @@ def add_note(
     Raises:
         AlreadyDecided: it is too late.
     """
-    _lock_undecided(session, report)
+    lock_undecided(session, report=report)
     limit = policy.limits.note_characters
     kept = notes.append(report, text=text, message_id=message_id, limit=limit)
     workflow.record(
@@ -407,7 +419,7 @@ def add_voice(session: Session, *, report: Report, file_id: str) -> None:
     Raises:
         AlreadyDecided: it is too late.
     """
-    _lock_undecided(session, report)
+    lock_undecided(session, report=report)
     report.voice_file_id = file_id
     workflow.record(
         session, report=report, kind="voice_added", actor=Actor.RIDER, actor_id=report.reporter_id
@@ -423,7 +435,7 @@ def add_photo(session: Session, *, report: Report, sent: photos.Sent, policy: Po
         SamePhoto: it is in there already.
         TooManyPhotos: there is no room for another.
     """
-    _lock_undecided(session, report)
+    lock_undecided(session, report=report)
     position = _free_position(session, report, sent.file_unique_id, policy)
     photo = photos.note(session, owner_id=report.reporter_id, sent=sent)
     _put_photo(session, report, photo, position)
@@ -477,7 +489,7 @@ def add_draft(session: Session, *, report: Report, draft: Draft, policy: Policy)
     Raises:
         AlreadyDecided: it is too late; the draft is kept.
     """
-    _lock_undecided(session, report)
+    lock_undecided(session, report=report)
     added: list[Photo] = []
     whole = True
     for photo in session.scalars(_OF_DRAFT, {"draft_id": draft.id}).all():

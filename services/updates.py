@@ -1,5 +1,6 @@
 """Which updates were taken in, and what becomes of those that would not go in."""
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -48,12 +49,18 @@ def failed(session: Session, *, update_id: int, error: str, payload: dict[str, A
         How it stands with the update now.
     """
     now = clock.now()
-    row = session.get(FailedUpdate, update_id, with_for_update=True)
-    if row is None:
-        row = FailedUpdate(
-            update_id=update_id, tries=0, first_at=now, last_at=now, error="", payload=payload
-        )
-        session.add(row)
+    values = {
+        "update_id": update_id,
+        "tries": 0,
+        "first_at": now,
+        "last_at": now,
+        "error": "",
+        # Numbers that are none are no JSON, and PostgreSQL insists on that.
+        "payload": json.loads(json.dumps(payload), parse_constant=str),
+    }
+    # It may fail in two processes at the same moment.
+    insert_new(session, model=FailedUpdate, values=values)
+    row = session.get_one(FailedUpdate, update_id, with_for_update=True)
     row.tries += 1
     row.last_at = now
     row.error = error

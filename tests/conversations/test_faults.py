@@ -49,6 +49,27 @@ async def reported(scene: Scene) -> Report:
     return report
 
 
+def _said_by(sender: dict[str, Any] | None) -> dict[str, Any]:
+    message = {
+        "message_id": 5,
+        "date": 1,
+        "chat": {"id": 20001, "type": "private", "first_name": "X"},
+        "photo": [{"file_id": "a", "file_unique_id": "b", "width": 1, "height": 1}],
+    }
+    return message if sender is None else {**message, "from": sender}
+
+
+def _press_by(sender: dict[str, Any], **about: Any) -> dict[str, Any]:
+    chat = about.get("chat", {"id": 20001, "type": "private", "first_name": "X"})
+    return {
+        "id": "1",
+        "from": sender,
+        "chat_instance": "1",
+        "message": {"message_id": 5, "date": 0, "chat": chat},
+        "data": about.get("data", "o:undo:1"),
+    }
+
+
 class TestComingIn:
     async def test_the_same_update_twice_changes_nothing(self, scene: Scene) -> None:
         send_everything(scene)
@@ -136,6 +157,52 @@ class TestComingIn:
         for number, kind in enumerate(kinds):
             outcome = await scene.intake.apply({"update_id": 9000 + number, kind: _body(kind)})
             assert outcome is Outcome.APPLIED
+
+    @pytest.mark.parametrize(
+        "update",
+        [
+            {"message": _said_by({"id": 20001, "is_bot": True, "first_name": "Other bot"})},
+            {"message": _said_by(None)},
+            {"edited_message": _said_by(None)},
+            {"callback_query": _press_by({"id": 20001, "is_bot": True, "first_name": "Other bot"})},
+        ],
+    )
+    async def test_nobody_is_answered_who_is_nobody(
+        self, scene: Scene, update: dict[str, Any]
+    ) -> None:
+        people_before = len(scene.rows(Person))
+        assert await scene.intake.apply({"update_id": 9000, **update}) is Outcome.APPLIED
+        assert len(scene.rows(Person)) == people_before
+        assert scene.rows(Outgoing) == []
+
+    @pytest.mark.parametrize("number", [None, "7", 7.5, 0, -1001000000001, 2**63, [7]])
+    async def test_who_has_no_number_is_set_aside(self, scene: Scene, number: Any) -> None:
+        update = {
+            "update_id": 9000,
+            "message": _said_by({"id": number, "is_bot": False, "first_name": "X"}),
+        }
+        outcomes = [await scene.intake.apply(update) for _ in range(4)]
+        assert outcomes[2:] == [Outcome.SET_ASIDE, Outcome.DUPLICATE]
+        assert number not in [person.id for person in scene.rows(Person)]
+
+    async def test_what_no_database_takes_is_left_out(self, scene: Scene) -> None:
+        send_everything(scene)
+        await scene.settle()
+        await scene.press(RIDER, RIDER, "guardrail")
+        [report] = scene.rows(Report)
+        outcome = await scene.intake.apply(
+            {
+                "update_id": 9000,
+                "callback_query": _press_by(
+                    {"id": CHEN, "is_bot": False, "first_name": "陈\0\ud83d"},
+                    chat={"id": DESK, "type": "supergroup", "title": "\0\udc00desk"},
+                    data=f"v:a1:{report.id}",
+                ),
+            }
+        )
+        assert outcome is Outcome.APPLIED
+        [report] = scene.rows(Report)
+        assert report.decided_by_name == "陈"
 
     async def test_buttons_and_messages_side_by_side(self, scene: Scene) -> None:
         for seed in range(4):

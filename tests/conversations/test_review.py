@@ -1,8 +1,10 @@
 """handlers/review.py: one tap decides, once; who may, and what everybody reads."""
 
+from datetime import timedelta
+
 import pytest
 
-from models import Card, LedgerEntry, LedgerTransaction, Report
+from models import Card, LedgerEntry, LedgerTransaction, Report, clock
 from tests.conversations.people import CHEN, DESK, LIN, RESIDENT, RIDER, RIDER_ZH
 from tests.conversations.scene import HERE, Scene, buttons_of, text_of
 from tests.pictures import jpeg, jpeg_with_gps
@@ -96,6 +98,21 @@ class TestDecision:
         await scene.press(LIN, DESK, "驳回")
         await scene.press(LIN, DESK, "«")
         assert buttons_of(scene.last(DESK)) == before
+
+    async def test_a_decision_has_the_last_word_on_a_card_that_waits(self, scene: Scene) -> None:
+        await reported(scene)
+        card = scene.last(DESK)
+        scene.world.faults.add("editMessageCaption", chat_id=DESK, error=429, retry_after=60)
+        # The desk rests, and the card is to show the note as soon as it may.
+        await scene.press(RIDER, RIDER, "Add note")
+        scene.world.say(RIDER, RIDER, "it is deep")
+        await scene.settle()
+        await scene.press(CHEN, DESK, "驳回", card)
+        await scene.press(LIN, DESK, "★★", card)
+        clock.advance(timedelta(minutes=2))
+        await scene.settle()
+        assert "+10" in scene.said(DESK)
+        assert buttons_of(scene.last(DESK)) == []
 
     async def test_of_two_taps_at_once_one_wins(self, scene: Scene) -> None:
         await reported(scene)

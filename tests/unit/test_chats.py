@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
@@ -152,6 +153,49 @@ def test_an_upgrade_of_a_group_nobody_told_us_of(database):
     with database.transaction() as session:
         assert chats.migrate(session, old_id=GROUP, new_id=SUPERGROUP)
         assert chats.current(session, chat_id=GROUP).purpose is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [(GROUP, GROUP)],
+        [(GROUP, SUPERGROUP), (SUPERGROUP, GROUP)],
+        [(GROUP, SUPERGROUP), (SUPERGROUP, -300), (-300, GROUP)],
+    ],
+)
+def test_the_way_to_todays_chat_never_leads_in_a_circle(database, told):
+    with database.transaction() as session:
+        register(session)
+        for old_id, new_id in told:
+            chats.migrate(session, old_id=old_id, new_id=new_id)
+        last = told[-1][1]
+        assert {chats.current(session, chat_id=number).id for pair in told for number in pair} == {
+            last
+        }
+        assert [chat.id for chat in chats.moderators(session)] == [last]
+
+
+def test_nobodys_private_chat_becomes_a_group(database):
+    with database.transaction() as session:
+        outbox.queue(session, chat_id=5, method="sendMessage", payload={})
+        assert not chats.migrate(session, old_id=5, new_id=SUPERGROUP)
+        assert not chats.migrate(session, old_id=SUPERGROUP, new_id=5)
+        (row,) = outbox.rows(session, state=OutgoingState.QUEUED, limit=10)
+        assert row.chat_id == 5
+
+
+def test_two_may_hear_of_a_chat_at_the_same_moment(database):
+    # A sooner or later than B: whoever is later waits for the other, and finds the row.
+    together = Barrier(2)
+
+    def hear(title):
+        together.wait()
+        return database.run_here(lambda session: chats.note(session, chat_id=GROUP, title=title).id)
+
+    for _ in range(5):
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(hear, ("审核", "审核"))) == [GROUP, GROUP]
+        database.run_here(lambda session: session.delete(session.get_one(Chat, GROUP)))
 
 
 def test_a_member_is_one_row_however_often_told(database):

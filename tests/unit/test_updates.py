@@ -1,6 +1,8 @@
 """Updates: applied once, tried three times, forgotten when they can no longer come again."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy import select
@@ -47,6 +49,33 @@ def test_the_third_failure_sets_an_update_aside(database, midday):
         assert row.first_at == midday
         assert row.last_at == row.set_aside_at == midday + timedelta(seconds=20)
         assert not updates.first_sight(session, update_id=5)
+
+
+def test_what_is_no_json_is_kept_all_the_same(database):
+    payload = {
+        "update_id": 5,
+        "latitude": float("nan"),
+        "accuracy": float("inf"),
+        "text": "\0\ud800",
+    }
+    with database.transaction() as session:
+        updates.failed(session, update_id=5, error="ValueError", payload=payload)
+    with database.transaction() as session:
+        kept = session.get(FailedUpdate, 5).payload
+        assert kept == payload | {"latitude": "NaN", "accuracy": "Infinity"}
+
+
+def test_an_update_may_fail_in_two_processes_at_once(database):
+    together = Barrier(2)
+
+    def try_it(_):
+        together.wait()
+        return database.run_here(lambda session: fail(session).tries)
+
+    for round_ in range(5):
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(try_it, range(2))) == [1, 2], round_
+        database.run_here(lambda session: updates.forget_failure(session, update_id=5))
 
 
 def test_a_failure_after_that_sets_nothing_aside_anew(database, midday):
