@@ -1,0 +1,117 @@
+"""Scenes on databases of their own, for drills that need several of them one after the other."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+
+from bot.database import Database, create
+from bot.intake import Intake
+from bot.metrics import Metrics
+from bot.settings import Settings, load
+from localchat.seed import BOT, LIN, MODERATORS_CHAT_ID, TOKEN, seed
+from models import clock
+from services.districts import Districts
+from tests.conversations.conftest import MORNING
+from tests.conversations.scene import Scene
+from tests.localchat.contract import ContractWorld
+
+
+class Stage:
+    """Builds scenes; what it was given must outlive it."""
+
+    def __init__(self, request: pytest.FixtureRequest, folder: Path, districts: Districts) -> None:
+        self._request = request
+        self._folder = folder
+        self._districts = districts
+        self._made = 0
+
+    @contextmanager
+    def scene(self, kind: str, **limits: int) -> Iterator[Scene]:
+        """A scene of its own on a new database, in the morning; it goes with the block.
+
+        Args:
+            kind: sqlite or postgresql.
+            limits: other than those that are shipped.
+        """
+        self._made += 1
+        folder = self._folder / str(self._made)
+        folder.mkdir()
+        with self._database_url(kind, folder) as url, clock.stopped(MORNING):
+            database = open_database(url)
+            try:
+                yield Scene(
+                    world=new_world(),
+                    database=database,
+                    settings=_settings(folder, limits),
+                    districts=self._districts,
+                )
+            finally:
+                database.close()
+
+    @contextmanager
+    def _database_url(self, kind: str, folder: Path) -> Iterator[str]:
+        if kind == "sqlite":
+            file = folder / "sentinel.db"
+            shutil.copyfile(self._request.getfixturevalue("sqlite_template"), file)
+            yield f"sqlite:///{file}"
+            return
+        server = self._request.getfixturevalue("postgresql_server")
+        name = server.make(migrated=True)
+        yield server.url(name)
+        server.drop(name)
+
+
+@contextmanager
+def more_intakes(scene: Scene, count: int) -> Iterator[list[Intake]]:
+    """Intakes beside a scene's own, each as if in a process of its own."""
+    databases = [
+        open_database(scene.database.engine.url.render_as_string(hide_password=False))
+        for _ in range(count)
+    ]
+    intakes = [Intake(database, scene.house, scene.me, Metrics()) for database in databases]
+    for intake in intakes:
+        intake.after_commit(scene.answers.extend)
+    try:
+        yield [scene.intake, *intakes]
+    finally:
+        for database in databases:
+            database.close()
+
+
+def new_world() -> ContractWorld:
+    """A seeded world that goes by the scene's clock and lets nothing amiss pass."""
+    world = ContractWorld(token=TOKEN, bot=BOT, clock=lambda: clock.now().timestamp())
+    world.strict = True
+    return seed(world)
+
+
+def open_database(url: str) -> Database:
+    """A database that does not wait for the disk: no power fails in these drills."""
+    engine = create(url)
+    if make_url(url).get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _do_not_wait)
+    return Database(engine)
+
+
+def _do_not_wait(connection: object, record: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+def _settings(folder: Path, limits: dict[str, int]) -> Settings:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SENTINEL_")]:
+            patch.delenv(name)
+        return load(
+            {
+                "data_dir": folder,
+                "chats": {"moderators": MODERATORS_CHAT_ID, "admins": [LIN]},
+                # Whoever sends too much would be sent away before anything else is tried.
+                "limits": {"burst": 1000, "updates_per_minute": 6000, **limits},
+            }
+        )
