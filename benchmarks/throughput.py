@@ -260,10 +260,9 @@ def _goals(everybody: dict[str, Taken], base: float | None) -> list[Goal]:
 
 def _scaling(one: Figures, two: Figures) -> Goal:
     measured = two.per_second / one.per_second
-    # However many processes there are, all cores together do not do more than this.
+    # A process that has a core makes it busy; what it leaves to be done around it needs cores, too.
     there = len(os.sched_getaffinity(0))
-    most = there * 1e6 / (one.bot_us + one.database_us + one.load_us)
-    allowed = most / one.per_second
+    allowed = there * one.bot_us / (one.bot_us + one.database_us + one.load_us)
     claim = f"PostgreSQL: from one process to two at least {SCALING} ×"
     if allowed < SCALING:
         return Goal(
