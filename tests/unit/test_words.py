@@ -37,7 +37,7 @@ SAMPLES = {
     **dict.fromkeys(("category", "district", "error", "name", "place", "reason", "state"), "中"),
     **dict.fromkeys(("distance", "time"), "3 米"),
     "age": "3 天前",
-    "clock": "00:00",
+    **dict.fromkeys(("clock", "since", "until"), "00:00"),
     "points": "+3",
     "stars": "★",
 }
