@@ -24,10 +24,13 @@ def picture_found(turn: Turn, *, photo_id: int, found: Found) -> None:
     turn.person = people.locked(turn.session, person_id=photo.owner_id)
     found = _judged(turn, found)
     photos.stored(turn.session, photo=photo, found=found)
-    draft = drafts.current(turn.session, person_id=photo.owner_id)
-    if draft is not None and draft.id == photos.draft_of(turn.session, photo_id=photo.id):
-        _offer_place(turn, draft, photo, found)
-    _bring_up_to_date(turn, photo, arrived=True)
+    if found.place is not None or found.exif_fault is not None:
+        draft = drafts.current(turn.session, person_id=photo.owner_id)
+        if draft is not None and draft.id == photos.draft_of(turn.session, photo_id=photo.id):
+            _offer_place(turn, draft, found)
+    if photo.as_file:
+        # Any other was shown by its id from the start.
+        _bring_up_to_date(turn, photo, arrived=True)
 
 
 def picture_refused(turn: Turn, *, photo_id: int, why: Refused) -> None:
@@ -155,7 +158,7 @@ def _judged(turn: Turn, found: Found) -> Found:
     )
 
 
-def _offer_place(turn: Turn, draft: Draft, photo: Photo, found: Found) -> None:
+def _offer_place(turn: Turn, draft: Draft, found: Found) -> None:
     if draft.has_place:
         return
     words = turn.words
@@ -207,9 +210,6 @@ def _bring_up_to_date(turn: Turn, photo: Photo, *, arrived: bool) -> None:
     # Or a decision made at this moment could be shown as still to be made.
     reports.lock(turn.session, report=row)
     if row.state != State.SUBMITTED:
-        return
-    if not photo.as_file and arrived:
-        # It was shown by its id from the start.
         return
     if cards.is_dealt(turn, row):
         if arrived:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from models import Errand, clock
 from models.errands import ErrandKind
+from services.statements import Prepared
 from services.upserts import insert_row
 
 # While an errand runs nobody else takes it; a process that died leaves it to the next after this.
@@ -54,6 +55,20 @@ def ask(session: Session, *, kind: ErrandKind, payload: dict[str, Any]) -> None:
     )
 
 
+_DUE = Prepared(
+    select(Errand.id, Errand.kind, Errand.payload, Errand.tries, Errand.origin)
+    .where(Errand.not_before <= bindparam("now"))
+    .order_by(Errand.not_before, Errand.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_TAKE = Prepared(
+    update(Errand)
+    .where(Errand.id == bindparam("row"))
+    .values(not_before=bindparam("lease"), tries=Errand.tries + 1, holder=bindparam("process"))
+)
+
+
 def take(session: Session, *, limit: int, holder: int) -> list[Task]:
     """Take errands that are due; they are the process's until `LEASE` from now.
 
@@ -66,27 +81,15 @@ def take(session: Session, *, limit: int, holder: int) -> list[Task]:
         What is to be done.
     """
     now = clock.now()
-    rows = session.scalars(
-        select(Errand)
-        .where(Errand.not_before <= now)
-        .order_by(Errand.not_before, Errand.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
-    for row in rows:
-        row.not_before = now + LEASE
-        row.tries += 1
-        row.holder = holder
+    rows = _DUE.rows(session, now=now, most=limit)
+    _TAKE.many(session, [{"row": row[0], "lease": now + LEASE, "process": holder} for row in rows])
     return [
-        Task(
-            row.id,
-            ErrandKind(row.kind),
-            row.payload,
-            last=row.tries > len(WAITS),
-            origin=row.origin,
-        )
-        for row in rows
+        Task(id_, ErrandKind(kind), payload, last=tries >= len(WAITS), origin=origin)
+        for id_, kind, payload, tries, origin in rows
     ]
+
+
+_DONE = Prepared(delete(Errand).where(Errand.id == bindparam("row")).returning(Errand.id))
 
 
 def done(session: Session, *, task: Task) -> bool:
@@ -95,8 +98,7 @@ def done(session: Session, *, task: Task) -> bool:
     Returns:
         False if somebody else has finished it: then nothing more may be done for it.
     """
-    result = session.execute(delete(Errand).where(Errand.id == task.id).returning(Errand.id))
-    return result.first() is not None
+    return _DONE.first(session, row=task.id) is not None
 
 
 def again(session: Session, *, task: Task) -> None:
@@ -143,6 +145,10 @@ def recover(session: Session, *, gone: Collection[int]) -> int:
     return len(session.execute(statement).all())
 
 
+_NEXT = Prepared(select(func.min(Errand.not_before)))
+
+
 def next_due(session: Session) -> datetime | None:
     """When the next errand is due; None if there is none."""
-    return session.scalar(select(func.min(Errand.not_before)))
+    due: datetime | None = _NEXT.scalar(session)
+    return due

@@ -108,7 +108,8 @@ def examine(data: bytes) -> Picture:
     try:
         width, height, exif, small = _decode(opener, data)
         preview = BytesIO()
-        small.save(preview, "JPEG", quality=_PREVIEW_QUALITY, progressive=True)
+        # Not progressive: a tenth smaller, but four times the work.
+        small.save(preview, "JPEG", quality=_PREVIEW_QUALITY)
         dhash = _dhash(small)
     except BadPicture:
         raise
