@@ -65,7 +65,7 @@ class DatabaseAway(Exception):  # noqa: N818 - a state of the world
 
 
 class Malformed(ValueError):  # noqa: N818 - what Telegram would never send
-    """An update whose sender or chat is not named by a number the database takes."""
+    """An update whose sender, chat or message is not named by a number the database takes."""
 
 
 class Suspended(RuntimeError):  # noqa: N818
@@ -400,11 +400,17 @@ def _storable(value: Any) -> Any:
 def _require_ids(update: Update) -> None:
     # PTB takes anything for an id, SQLite makes one up where there is none, and to a person whose
     # number is a group's we would write in that group.
-    user, chat = update.effective_user, update.effective_chat
-    if user is not None and not (type(user.id) is int and 0 < user.id < 2**63):
+    user, chat, message = update.effective_user, update.effective_chat, update.effective_message
+    if user is not None and not (_is_id(user.id) and user.id > 0):
         raise Malformed
-    if chat is not None and not (type(chat.id) is int and abs(chat.id) < 2**63):
+    if chat is not None and not _is_id(chat.id):
         raise Malformed
+    if message is not None and not _is_id(message.message_id):
+        raise Malformed
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and abs(value) < 2**63
 
 
 def _speaks_to_us(update: Update) -> bool:

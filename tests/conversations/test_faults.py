@@ -65,7 +65,7 @@ def _press_by(sender: dict[str, Any], **about: Any) -> dict[str, Any]:
         "id": "1",
         "from": sender,
         "chat_instance": "1",
-        "message": {"message_id": 5, "date": 0, "chat": chat},
+        "message": {"message_id": about.get("number", 5), "date": 0, "chat": chat},
         "data": about.get("data", "o:undo:1"),
     }
 
@@ -184,6 +184,19 @@ class TestComingIn:
         outcomes = [await scene.intake.apply(update) for _ in range(4)]
         assert outcomes[2:] == [Outcome.SET_ASIDE, Outcome.DUPLICATE]
         assert number not in [person.id for person in scene.rows(Person)]
+
+    @pytest.mark.parametrize("number", [None, "7", [7], False, 2**63])
+    async def test_no_message_without_a_number_is_answered(self, scene: Scene, number: Any) -> None:
+        # What it was answered with could never be sent, and would keep all after it from going.
+        update = {
+            "update_id": 9000,
+            "callback_query": _press_by(
+                {"id": 20002, "is_bot": False, "first_name": "X"}, data="m:page:0", number=number
+            ),
+        }
+        outcomes = [await scene.intake.apply(update) for _ in range(4)]
+        assert outcomes[2:] == [Outcome.SET_ASIDE, Outcome.DUPLICATE]
+        assert [row.method for row in scene.rows(Outgoing)] == ["say"]
 
     async def test_what_no_database_takes_is_left_out(self, scene: Scene) -> None:
         send_everything(scene)
