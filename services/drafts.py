@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
+from math import isfinite
 
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
@@ -169,7 +170,7 @@ def set_place(
         draft: the rider's.
         latitude: degrees, WGS-84.
         longitude: degrees, WGS-84.
-        accuracy_m: how far off it may be, in metres, where known.
+        accuracy_m: how far off it may be, in metres, where known; what is no number is not.
         source: how it was given.
         districts: where we work.
         policy: says from when on a place is too vague to take unasked.
@@ -181,6 +182,8 @@ def set_place(
     if district is None:
         nearest, distance_m = districts.nearest(latitude, longitude)
         raise OutsideDistricts(nearest=nearest, distance_m=distance_m)
+    if accuracy_m is not None and not isfinite(accuracy_m):
+        accuracy_m = None
     draft.latitude, draft.longitude, draft.accuracy_m = latitude, longitude, accuracy_m
     draft.place_source, draft.district = source, district.code
     draft.place_confirmed = accuracy_m is None or accuracy_m <= policy.limits.vague_above_m

@@ -149,6 +149,15 @@ def test_the_poles_are_outside(database, scene, pole):
         assert not draft.has_place
 
 
+@pytest.mark.parametrize("accuracy_m", [float("nan"), float("inf")])
+def test_an_accuracy_that_is_no_number_is_none(database, scene, accuracy_m):
+    with database.transaction() as session:
+        draft = empty(session, scene)
+        set_place(draft, scene, accuracy_m=accuracy_m)
+        assert draft.accuracy_m is None
+        assert draft.place_confirmed
+
+
 @pytest.mark.parametrize(("accuracy_m", "asked"), [(None, False), (100, False), (101, True)])
 def test_a_vague_place_is_confirmed_first(database, scene, accuracy_m, asked):
     with database.transaction() as session:
