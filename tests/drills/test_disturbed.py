@@ -27,8 +27,8 @@ from tests.drills.stage import Stage, more_intakes
 
 pytestmark = pytest.mark.drill
 
-DAYS = int(os.environ.get("DRILL_DAYS", "30"))
-RIDERS = 8
+DAYS = int(os.environ.get("DRILL_DAYS", "10"))
+RIDERS = 6
 # So often a flight is tried: what happens at once falls out differently each time.
 TRIES = 6
 
