@@ -124,7 +124,7 @@ class Outbox:
                     log.warning("outbox_not_claimed", error=type(error).__name__)
                     if self._stopping:
                         break
-                    await self._wait_for_news(1.0 if is_away(error) else 0.0)
+                    await self._wait_for_news(1.0 if is_away(error) else 0.1)
                     continue
                 for sending in claimed:
                     self._under_way += 1
