@@ -117,6 +117,8 @@ def hand_back(session: Session, *, task: Task) -> None:
         row.not_before = clock.now()
         row.tries -= 1
         row.holder = None
+        # Prepared statements see nothing before it is flushed.
+        session.flush()
 
 
 def holders(session: Session) -> set[int]:

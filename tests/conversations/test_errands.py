@@ -179,7 +179,8 @@ class TestTakingIn:
         self, scene: Scene, good: bool
     ) -> None:
         said: list[str] = []
-        data = jpeg(3) if good else b"no picture"
+        # With a place, so that the draft is looked for.
+        data = jpeg_with_gps(*HERE) if good else b"no picture"
         scene.world.send_document(RIDER, RIDER, data, "a.jpg", "image/jpeg")
         for update in scene.pending():
             await scene.intake.apply(update)
