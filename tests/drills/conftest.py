@@ -65,6 +65,6 @@ async def _undisturbed(rides, folder) -> Aftermath:
     assert not after.left_over
     for ride in rides:
         assert after.reports[ride.key][4] == ride.state
-        assert after.photos[ride.key] == ("stored",)
+        assert after.photos[ride.key] == ("stored",) * ride.pictures
     assert after.told == {ride.rider: after.balances.get(ride.rider, 0) for ride in rides}
     return after

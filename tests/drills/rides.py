@@ -50,6 +50,7 @@ class Ride:
         place: latitude and longitude.
         category: its code.
         button: what stands on the category's button.
+        pictures: how many; several come as an album, and go before the card as one.
         as_file: the picture is sent as a file, so its card has to wait until it was fetched.
         fate: `1` to `3` for the stars, the code of a reason to reject, or `withdrawn`.
         label: what stands on the button the reviewers press for it.
@@ -61,6 +62,7 @@ class Ride:
     place: tuple[float, float]
     category: str
     button: str
+    pictures: int
     as_file: bool
     fate: str
     label: str
@@ -94,6 +96,8 @@ def plan(chance: random.Random, *, riders: int, policy: Policy, districts: Distr
     for (who, turn), place in zip(wanted, places, strict=True):
         category = chance.choice(policy.categories)
         fate = chance.choice(["1", "2", "3", "1", "2", *reasons, WITHDRAWN])
+        # A rider who takes a report back at once may do so before the card of a file is dealt.
+        as_file = fate != WITHDRAWN and chance.random() < 0.15
         rides.append(
             Ride(
                 key=f"Ride {who}{turn}",
@@ -101,8 +105,8 @@ def plan(chance: random.Random, *, riders: int, policy: Policy, districts: Distr
                 place=place,
                 category=category.code,
                 button=f"{category.emoji} {category.name.en}",
-                # A rider who takes a report back at once may do so before its card is dealt.
-                as_file=fate != WITHDRAWN and chance.random() < 0.15,
+                pictures=1 if as_file else chance.choice((1, 1, 1, 1, 2)),
+                as_file=as_file,
                 fate=fate,
                 label=f"Approve {'★' * int(fate)}" if fate.isdecimal() else reasons.get(fate, ""),
                 reviewers=tuple(chance.sample(REVIEWERS, 1 + (chance.random() < 0.1))),
@@ -389,13 +393,13 @@ class Crowd:
                 self._press(who, who, message, step)
 
     def _show(self, ride: Ride) -> int:
-        picture = _picture(ride.key)
+        who = ride.rider
+        pictures = [_picture(f"{ride.key} {number}") for number in range(ride.pictures)]
         if ride.as_file:
-            sent = self.world.send_document(
-                ride.rider, ride.rider, picture, "hazard.jpg", "image/jpeg", ride.key
-            )
-            return int(sent["message_id"])
-        [sent] = self.world.send_photos(ride.rider, ride.rider, [picture], ride.key)
+            [picture] = pictures
+            sent = self.world.send_document(who, who, picture, "hazard.jpg", "image/jpeg", ride.key)
+        else:
+            sent = self.world.send_photos(who, who, pictures, ride.key)[-1]
         return int(sent["message_id"])
 
     # --- reviewers ---
@@ -503,9 +507,9 @@ def _dealt(wanted: set[str], desk: list[Message]) -> set[str] | None:
     return keys & wanted or None
 
 
-def _picture(key: str) -> bytes:
-    """A picture no other ride has."""
-    chance = random.Random(key)
+def _picture(name: str) -> bytes:
+    """A picture; another one for each name."""
+    chance = random.Random(name)
     image = Image.frombytes("RGB", (16, 12), chance.randbytes(16 * 12 * 3))
     out = io.BytesIO()
     image.resize((320, 240)).save(out, "JPEG", quality=80)

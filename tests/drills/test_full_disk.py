@@ -60,6 +60,12 @@ def small_disk(tmp_path) -> Iterator[SmallDisk]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.fixture
+def disk_file(small_disk) -> Path:
+    """A database on that disk."""
+    return small_disk.folder / "sentinel.db"
+
+
 async def alarm(world: Watched, words: str) -> None:
     """Wait until the admin reads an alarm."""
     async with asyncio.TaskGroup() as group:
@@ -73,6 +79,12 @@ async def alarm(world: Watched, words: str) -> None:
         watching.cancel()
 
 
+@pytest.fixture
+def crowd(rides) -> Crowd:
+    """A quarter of the riders."""
+    return Crowd(Watched(), [ride for ride in rides if ride.rider % 4 == 1])
+
+
 def whole(file: Path) -> bool:
     """Whether SQLite finds nothing amiss with a database."""
     with closing(sqlite3.connect(file)) as database:
@@ -81,15 +93,14 @@ def whole(file: Path) -> bool:
     return found == "ok" and not broken
 
 
-async def test_no_space_for_the_database(tmp_path, small_disk, rides, calm, chance) -> None:
-    crowd = Crowd(Watched(), [ride for ride in rides if ride.rider % 4 == 1])
-    file = small_disk.folder / "sentinel.db"
-    house = House(f"sqlite:///{file}", tmp_path, processes=0)
+@pytest.mark.parametrize("processes", [0, 1], ids=["polling", "webhook"])
+async def test_no_space_for_the_database(small_disk, disk_file, crowd, calm, processes) -> None:
+    house = House(f"sqlite:///{disk_file}", small_disk.folder.parents[1], processes)
     async with served(crowd.world) as address, house.open(address) as bots:
         [bot] = bots.bots
         acting = bots.group.create_task(crowd.run())
         for turn in (1, 4):
-            await crowd.world.said(int(len(crowd.rides) * (turn + chance.random())))
+            await crowd.world.said(turn * len(crowd.rides))
             small_disk.fill()
             await bot.heard("database_full")
             await asyncio.sleep(FULL_S)
@@ -101,18 +112,17 @@ async def test_no_space_for_the_database(tmp_path, small_disk, rides, calm, chan
         await quiet(house.url, crowd.world)
         assert await bots.end() == [0]
     after, copies = look(house.url, crowd)
-    assert whole(file)
+    assert whole(disk_file)
     assert differences(after, calm) == []
     assert copies == []
     assert bots.complaints("database_full", "photo_store_full") == []
 
 
-async def test_no_space_for_photos(tmp_path, small_disk, rides, calm, chance) -> None:
-    crowd = Crowd(Watched(), [ride for ride in rides if ride.rider % 4 == 2])
+async def test_no_space_for_photos(tmp_path, small_disk, crowd, calm) -> None:
     house = House(f"sqlite:///{tmp_path}/sentinel.db", tmp_path, processes=0)
     async with served(crowd.world) as address, house.open(address) as bots:
         acting = bots.group.create_task(crowd.run())
-        await crowd.world.said(int(len(crowd.rides) * (1 + chance.random())))
+        await crowd.world.said(len(crowd.rides))
         small_disk.fill()
         await alarm(crowd.world, "There is no space left for photos.")
         await asyncio.sleep(FULL_S)
@@ -126,16 +136,14 @@ async def test_no_space_for_photos(tmp_path, small_disk, rides, calm, chance) ->
     assert copies == []
     assert bots.complaints("photo_store_full") == []
     kept = [file for file in small_disk.folder.rglob("*.jpg") if file.stat().st_size]
-    assert len(kept) == 2 * len(crowd.rides)
+    assert len(kept) == 2 * sum(ride.pictures for ride in crowd.rides)
     assert not list(small_disk.folder.rglob("*.part"))
 
 
-async def test_it_does_not_start_without_space(tmp_path, small_disk, rides) -> None:
+async def test_it_does_not_start_without_space(tmp_path, small_disk, disk_file) -> None:
     """One line for the operator, and nothing is broken: with space it starts."""
-    world = Watched()
-    file = small_disk.folder / "sentinel.db"
-    house = House(f"sqlite:///{file}", tmp_path, processes=0)
-    async with served(world) as address:
+    house = House(f"sqlite:///{disk_file}", tmp_path, processes=0)
+    async with served(Watched()) as address:
         async with house.open(address) as bots:
             assert await bots.end() == [0]
         small_disk.fill()
@@ -149,4 +157,4 @@ async def test_it_does_not_start_without_space(tmp_path, small_disk, rides) -> N
         small_disk.clear()
         async with house.open(address) as bots:
             assert await bots.end() == [0]
-    assert whole(file)
+    assert whole(disk_file)
