@@ -65,7 +65,7 @@ class DatabaseAway(Exception):  # noqa: N818 - a state of the world
 
 
 class Malformed(ValueError):  # noqa: N818 - what Telegram would never send
-    """An update whose sender, chat or message is not named by a number the database takes."""
+    """An update whose sender, chat, message or press does not go by such an id as all others do."""
 
 
 class Suspended(RuntimeError):  # noqa: N818
@@ -406,6 +406,9 @@ def _require_ids(update: Update) -> None:
     if chat is not None and not _is_id(chat.id):
         raise Malformed
     if message is not None and not _is_id(message.message_id):
+        raise Malformed
+    query = update.callback_query
+    if query is not None and not isinstance(query.id, str):
         raise Malformed
 
 

@@ -198,6 +198,13 @@ class TestComingIn:
         assert outcomes[2:] == [Outcome.SET_ASIDE, Outcome.DUPLICATE]
         assert [row.method for row in scene.rows(Outgoing)] == ["say"]
 
+    async def test_a_press_that_cannot_be_answered_is_set_aside(self, scene: Scene) -> None:
+        press = _press_by({"id": 20002, "is_bot": False, "first_name": "X"}, data="m:page:0")
+        update = {"update_id": 9000, "callback_query": press | {"id": ["1"]}}
+        outcomes = [await scene.intake.apply(update) for _ in range(3)]
+        assert outcomes[2] is Outcome.SET_ASIDE
+        assert scene.answers == []
+
     async def test_what_no_database_takes_is_left_out(self, scene: Scene) -> None:
         send_everything(scene)
         await scene.settle()

@@ -2,9 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -19,7 +20,7 @@ from models import clock
 from services.districts import Districts
 from tests.conversations.conftest import MORNING
 from tests.conversations.scene import Scene
-from tests.localchat.contract import ContractWorld
+from tests.localchat.contract import ContractError, ContractWorld
 
 
 class Stage:
@@ -84,11 +85,37 @@ def more_intakes(scene: Scene, count: int) -> Iterator[list[Intake]]:
             database.close()
 
 
-def new_world() -> ContractWorld:
+class StrictWorld(ContractWorld):
+    """A world that lets no call pass that is not as the contract has it, and remembers each.
+
+    PTB makes a broken network of whatever is raised here.
+    """
+
+    strict = True
+
+    def __init__(self, **told: Any) -> None:
+        super().__init__(**told)
+        self.broken: list[str] = []
+
+    def call(
+        self,
+        token: str,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        files: Mapping[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return super().call(token, method, params, files)
+        except ContractError as error:
+            self.broken.append(str(error))
+            raise
+
+
+def new_world() -> StrictWorld:
     """A seeded world that goes by the scene's clock and lets nothing amiss pass."""
-    world = ContractWorld(token=TOKEN, bot=BOT, clock=lambda: clock.now().timestamp())
-    world.strict = True
-    return seed(world)
+    world = StrictWorld(token=TOKEN, bot=BOT, clock=lambda: clock.now().timestamp())
+    seed(world)
+    return world
 
 
 def open_database(url: str) -> Database:

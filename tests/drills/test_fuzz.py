@@ -12,7 +12,11 @@ from services.districts import Districts
 from tests.drills.fuzzing import Fuzz, counting_logs
 from tests.drills.stage import Stage, new_world
 
-pytestmark = pytest.mark.drill
+pytestmark = [
+    pytest.mark.drill,
+    # PTB warns of fields it will drop one day; the contract still has them.
+    pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning"),
+]
 
 UPDATES = int(os.environ.get("FUZZ_UPDATES", "100000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
