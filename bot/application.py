@@ -157,6 +157,7 @@ class Sentinel:
             process=presence.number,
         )
         intake.after_commit(out.wake)
+        out.when_full(intake.note_full)
         intake.after_commit(lambda _: out_errands.wake())
         presence.when_taken_up(lambda: out.wake([]))
         presence.when_taken_up(out_errands.wake)

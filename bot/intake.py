@@ -157,7 +157,7 @@ class Intake:
         except Exception as error:
             if is_full(error):
                 # No update is to blame, however long it lasts.
-                self._note_full()
+                self.note_full()
                 raise DatabaseAway("no space left") from error
             if is_away(error) and not self._blames_itself(update_id):
                 raise DatabaseAway(type(error).__name__) from error
@@ -166,7 +166,8 @@ class Intake:
         self._tell_of_full_disk()
         return result
 
-    def _note_full(self) -> None:
+    def note_full(self) -> None:
+        """The disk of the database is full; whoever meets it first says so, once."""
         if self._full_since is None:
             self._full_since = clock.now()
             log.error("database_full", effect="nothing is taken in until there is space again")

@@ -7,6 +7,7 @@ chat that must wait holds up no other.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,7 +28,7 @@ from telegram.error import (
 
 from bot.aiohttp_request import was_not_sent
 from bot.bot_api import BotApi, Upload
-from bot.database import Database, is_away
+from bot.database import Database, is_away, is_full
 from bot.logs import frames_of
 from bot.metrics import Metrics
 from handlers import cards, timers
@@ -100,11 +101,16 @@ class Outbox:
         # Bulk is not looked at before then.
         self._bulk_at: datetime | None = None
         self._answers: list[ButtonAnswer] = []
+        self._met_full: Callable[[], None] = _nobody
 
     def wake(self, answers: list[ButtonAnswer]) -> None:
         """There may be something to send; button answers are sent at once, best effort."""
         self._answers.extend(answers)
         self._news.set()
+
+    def when_full(self, listener: Callable[[], None]) -> None:
+        """Call somebody when the disk of the database turns out to be full."""
+        self._met_full = listener
 
     def stop(self) -> None:
         """Send what can be sent at once, then end `run`; the rest waits in its rows."""
@@ -122,6 +128,9 @@ class Outbox:
                     claimed, due = await self._settle_and_claim()
                 except DBAPIError as error:
                     log.warning("outbox_not_claimed", error=type(error).__name__)
+                    if is_full(error):
+                        # Nobody may be sending us anything just now: it is ours to notice.
+                        self._met_full()
                     if self._stopping:
                         break
                     await self._wait_for_news(1.0 if is_away(error) else 0.1)
@@ -384,6 +393,10 @@ class Outbox:
         except TelegramError as error:
             # Too late, or no way out: the button's effect is in the rows all the same.
             log.debug("button_not_answered", error=type(error).__name__)
+
+
+def _nobody() -> None:
+    """Nobody asked to be told."""
 
 
 def _message_parameters(sending: Sending) -> dict[str, Any]:
