@@ -144,18 +144,31 @@ class Call:
     lost: bool
 
 
-class _Faults(Faults):
-    """Faults that tell whose answer is going to be lost."""
+class LossyFaults(Faults):
+    """Faults that tell whose answer is going to be lost, and lose some by a rule."""
 
     def __init__(self, losing: Callable[[str, int], None]) -> None:
         super().__init__()
         self._losing = losing
+        self._every: dict[int, tuple[int, int]] = {}
+
+    def lose_every(self, nth: int, chat_id: int) -> None:
+        """Lose the answer to every so manieth call for a chat, from now on."""
+        self._every[chat_id] = (nth, 0)
 
     def take_transport(self, method: str, params: Mapping[str, Any]) -> Kind | None:
-        kind = super().take_transport(method, params)
+        chat_id = int(params.get("chat_id", 0))
+        kind = super().take_transport(method, params) or self._by_rule(chat_id)
         if kind == "drop_after":
-            self._losing(method, int(params.get("chat_id", 0)))
+            self._losing(method, chat_id)
         return kind
+
+    def _by_rule(self, chat_id: int) -> Kind | None:
+        if chat_id not in self._every:
+            return None
+        nth, count = self._every[chat_id]
+        self._every[chat_id] = (nth, count + 1)
+        return "drop_after" if (count + 1) % nth == 0 else None
 
 
 class Watched(World):
@@ -166,7 +179,7 @@ class Watched(World):
         self.calls: list[Call] = []
         # Calls that take effect although their answers will not arrive.
         self._losing: set[tuple[str, int]] = set()
-        self.faults = _Faults(lambda method, chat_id: self._losing.add((method, chat_id)))
+        self.faults = LossyFaults(lambda method, chat_id: self._losing.add((method, chat_id)))
         seed.seed(self)
         others = [who for who in REVIEWERS if who not in self.people]
         for who in others:

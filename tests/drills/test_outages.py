@@ -138,6 +138,8 @@ async def test_the_bot_api_falters(house, crowd, mail, calm, chance) -> None:
     async with served(world) as address, house.open(address) as bots:
         acting = bots.group.create_task(crowd.run())
         faltering = bots.group.create_task(falter(world, chance))
+        for who in RESIDENTS:
+            world.faults.lose_every(4, who)
         for _ in range(4):
             mail.post(3)
             await world.said(len(world.calls) + len(crowd.rides))
