@@ -24,6 +24,8 @@ PATIENCE = 60.0
 # What each front door says once it is open.
 LISTENING = "is listening"
 _EVENT = re.compile(rb'"event": "(\w+)"')
+# So long a bot may take for some updates, in seconds.
+TAKING_IN_S = 0.05
 # How much of each log is shown when a drill fails, in lines.
 SHOWN = 60
 
@@ -300,8 +302,9 @@ async def power_cuts(
 ) -> AsyncIterator[None]:
     """While the block runs, every second or so kill one of the bots and start it again.
 
-    Not before the bots have said something meanwhile: on a slow machine a second is soon over. They
-    are killed right after something they said, when they can hardly know yet that it arrived.
+    Not before the bots have said something meanwhile: on a slow machine a second is soon over. Half
+    of them are killed right after something they said, when they can hardly know yet that it
+    arrived; the other half while they take something in, mostly before they can acknowledge it.
 
     Args:
         house: the bots; all listen when it is over.
@@ -331,6 +334,10 @@ async def _cut_power(
             await asyncio.sleep(chance.uniform(0.7, 1.3))
             while len(world.calls) < enough and not over.is_set():
                 await news.wait()
+            if chance.random() < 0.5:
+                while not world.pending_updates and not over.is_set():
+                    await news.wait()
+                await asyncio.sleep(chance.uniform(0.0, TAKING_IN_S))
             living = [bot for bot in house.bots if bot.ready.is_set()]
             if living and not over.is_set():
                 bot = chance.choice(living)
