@@ -32,7 +32,9 @@ from models.policy import (
     Limits,
     Points,
     Policy,
+    Question,
     RejectReason,
+    Review,
     Section,
     ZoneName,
 )
@@ -91,6 +93,9 @@ class Telegram(Section):
         description="Way out to the Bot API; empty: as the environment says (https_proxy).",
     )
     connections: int = Field(64, ge=2, le=1000, description="To the Bot API at once, a process.")
+    group_per_minute: int = Field(
+        18, ge=4, le=20, description="Messages and edits in one group; Telegram takes 20."
+    )
     bulk_per_second: int = Field(
         25, ge=1, le=1000, description="Messages that may wait, of all processes together."
     )
@@ -148,11 +153,35 @@ class DatabaseSettings(Section):
     threads: int = Field(4, ge=1, le=32, description="Transactions at once on PostgreSQL.")
 
 
+class Desk(Section):
+    """A moderator chat with districts of its own."""
+
+    chat: int = Field(lt=0, description="Id of the chat (-100…).")
+    districts: tuple[str, ...] = Field(min_length=1, description="Codes of what it reviews.")
+    topics: dict[str, int] = Field(
+        {}, description="Forum topics its cards go to, by the code of a district or category."
+    )
+
+
 class Chats(Section):
     """The chats that are ours from the start; others are registered with /here."""
 
-    moderators: int | None = Field(None, description="Id of the moderator chat (-100…).")
+    moderators: int | None = Field(
+        None, description="Id of the moderator chat (-100…) for all districts no desk names."
+    )
     admins: tuple[int, ...] = Field((), description="Ids of people who may set things up.")
+    chiefs: tuple[int, ...] = Field((), description="Ids of people who settle disputes.")
+    desks: tuple[Desk, ...] = Field((), description="Moderator chats with districts of their own.")
+
+    @model_validator(mode="after")
+    def _one_desk_a_district(self) -> "Chats":
+        named = [code for desk in self.desks for code in desk.districts]
+        twice = sorted({code for code in named if named.count(code) > 1})
+        if twice:
+            raise ValueError(f"desks: more than one reviews {', '.join(twice)}")
+        if len({desk.chat for desk in self.desks} | {self.moderators}) <= len(self.desks):
+            raise ValueError("desks: a chat is named twice")
+        return self
 
 
 class DistrictFiles(Section):
@@ -221,11 +250,13 @@ class Settings(BaseSettings):
     districts: DistrictFiles = Field(default_factory=DistrictFiles)
     geocoder: GeocoderSettings = Field(default_factory=GeocoderSettings)
     points: Points = Field(default_factory=Points)
+    review: Review = Field(default_factory=Review)
     limits: Limits = Field(default_factory=Limits)
     local_chat: LocalChat = Field(default_factory=LocalChat)
     logs: Logs = Field(default_factory=Logs)
     categories: tuple[Category, ...] = Field(min_length=1, max_length=40)
     reject_reasons: tuple[RejectReason, ...] = Field(min_length=1, max_length=12)
+    questions: tuple[Question, ...] = Field(min_length=1, max_length=8)
 
     @model_validator(mode="after")
     def _policy_holds(self) -> "Settings":
@@ -240,7 +271,9 @@ class Settings(BaseSettings):
             timezone=self.timezone,
             categories=self.categories,
             reject_reasons=self.reject_reasons,
+            questions=self.questions,
             points=self.points,
+            review=self.review,
             limits=self.limits,
         )
 

@@ -21,7 +21,7 @@ from telegram.ext import (
     filters,
 )
 
-from handlers import callbacks, cards, errors, supplements, views
+from handlers import callbacks, cards, errors, receipts, supplements, views
 from handlers import report as report_steps
 from handlers.callbacks import RECEIPT
 from handlers.context import Context, Turn
@@ -64,7 +64,7 @@ async def withdraw(update: Update, context: Context) -> int:
     report = _pressed_report(update, turn)
     reports.withdraw(turn.session, report=report)
     turn.toast(update)
-    cards.tell_riders(turn, report)
+    receipts.tell_riders(turn, report)
     cards.refresh_review_cards(turn, report)
     return END
 

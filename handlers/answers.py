@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from html import escape
 
-from handlers import callbacks, cards, questions, views
+from handlers import callbacks, cards, desk_views, questions, views
 from handlers.callbacks import DRAFT
 from handlers.context import Turn
 from handlers.views import Button, View
 from models import Draft, Photo
 from models.cards import CardPurpose
-from models.workflow import State
+from models.workflow import UNDECIDED_STATES
 from services import cards as card_rows
 from services import chats, drafts, people, photos, places, reports
 from services.drafts import Step
@@ -122,7 +122,7 @@ def _note_on_report(turn: Turn, *, address: str, message_id: int) -> None:
     """The draft went its way while the address was looked up: its report keeps the words."""
     newest, _ = reports.page_of(turn.session, person_id=turn.me.id, page=0)
     report = next((row for row in newest if row.reporter_id == turn.me.id), None)
-    if report is None or report.state != State.SUBMITTED:
+    if report is None or report.state not in UNDECIDED_STATES:
         return
     receipt = card_rows.find(
         turn.session, report_id=report.id, chat_id=turn.me.id, purpose=CardPurpose.RECEIPT
@@ -140,7 +140,7 @@ def rights_found(turn: Turn, *, chat_id: int, missing: Sequence[str]) -> None:
     """Telegram said what the bot may do in a chat: tell what is missing."""
     chat = chats.current(turn.session, chat_id=chat_id)
     if chat is not None:
-        turn.say(chat.id, views.rights(missing, turn.words_of(chat.language)))
+        turn.say(chat.id, desk_views.rights(missing, turn.words_of(chat.language)))
 
 
 def _judged(turn: Turn, found: Found) -> Found:
@@ -209,7 +209,7 @@ def _bring_up_to_date(turn: Turn, photo: Photo, *, arrived: bool) -> None:
         return
     # Or a decision made at this moment could be shown as still to be made.
     reports.lock(turn.session, report=row)
-    if row.state != State.SUBMITTED:
+    if row.state not in UNDECIDED_STATES:
         return
     if cards.is_dealt(turn, row):
         if arrived:

@@ -1,18 +1,18 @@
-"""A report wherever it is shown: dealt to the moderators, and brought up to date as it moves on."""
+"""A report at the review desk: its card dealt, and brought up to date as it moves on."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 
-from handlers import views
+from handlers import desk_views, views
 from handlers.context import Turn
-from handlers.views import CardFacts
+from handlers.desk_views import CardFacts
 from locales import Words
 from models import Card, Chat, Photo, Report, clock
 from models.cards import CardPurpose
 from models.photos import PhotoState
-from models.workflow import State
-from services import cards, chats, desk, ledger, people, photos, reports
+from models.workflow import DESK_STATES
+from services import cards, chats, people, photos, reports
 from services.refusals import OutOfDate
 
 # A card waits at most so long for a picture sent as a file to be fetched; then it goes without.
@@ -47,7 +47,7 @@ def deal(turn: Turn, report: Report) -> bool:
 def deal_late(turn: Turn, report: Report) -> None:
     """Deal a report that was found waiting, unless its rider takes it back at this moment."""
     reports.lock(turn.session, report=report)
-    if report.state == State.SUBMITTED:
+    if report.state in DESK_STATES:
         deal(turn, report)
 
 
@@ -78,7 +78,7 @@ def _deal_to(
 
 def _view(turn: Turn, report: Report, facts: CardFacts, card: Card, words: Words) -> views.View:
     with_photo = not card.has_album
-    return views.card(report, facts, policy=turn.policy, words=words, with_photo=with_photo)
+    return desk_views.card(report, facts, policy=turn.policy, words=words, with_photo=with_photo)
 
 
 def deal_anew(turn: Turn, *, chat_id: int) -> None:
@@ -91,7 +91,7 @@ def refresh_review_cards(turn: Turn, report: Report) -> None:
     """Bring the moderators' cards of a report up to date; deal them where there are none yet."""
     found = cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW)
     if not found:
-        if report.state == State.SUBMITTED:
+        if report.state in DESK_STATES:
             deal(turn, report)
         return
     facts = facts_of(turn, report, photos.of_report(turn.session, report_id=report.id))
@@ -107,13 +107,13 @@ def show_reasons(turn: Turn, report: Report, *, chat: Chat) -> None:
     Like all else that becomes of a card it replaces what waits unsent for it: a decision that comes
     a moment later has the last word.
     """
-    rows = views.reason_rows(report, policy=turn.policy, words=turn.words_of(chat.language))
+    rows = desk_views.reason_rows(report, policy=turn.policy, words=turn.words_of(chat.language))
     _show_in(turn, report, chat, rows)
 
 
 def hide_reasons(turn: Turn, report: Report, *, chat: Chat) -> None:
     """Offer a chat the decisions again."""
-    _show_in(turn, report, chat, views.decision_rows(report, turn.words_of(chat.language)))
+    _show_in(turn, report, chat, desk_views.decision_rows(report, turn.words_of(chat.language)))
 
 
 def _show_in(turn: Turn, report: Report, chat: Chat, rows: views.Rows) -> None:
@@ -144,36 +144,6 @@ def tell_reviewers_voice(turn: Turn, report: Report) -> None:
     """Let the reviewers hear a spoken note that came after the card."""
     for card in cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW):
         turn.call(card.chat_id, "sendVoice", voice=report.voice_file_id, caption=f"🎤 #{report.id}")
-
-
-def tell_riders(turn: Turn, report: Report) -> None:
-    """Bring the receipts of the reporter and of all who joined up to date."""
-    for person_id in (report.reporter_id, *reports.joiners(turn.session, report_id=report.id)):
-        show_receipt(turn, report, person_id=person_id)
-
-
-def show_receipt(turn: Turn, report: Report, *, person_id: int) -> Card:
-    """Show a rider where a report stands, on the one message they have of it."""
-    person = people.find(turn.session, person_id=person_id)
-    words = turn.words_of(person.language if person else None)
-    card, is_new = cards.find_or_make(
-        turn.session, report_id=report.id, chat_id=person_id, purpose=CardPurpose.RECEIPT
-    )
-    district = turn.house.districts.by_code(report.district)
-    if person_id != report.reporter_id:
-        view = (
-            views.joined(report, district=district, words=words)
-            if report.state == State.SUBMITTED or card.message_id is None
-            else views.outcome(report, balance=None, words=words)
-        )
-    elif report.state == State.SUBMITTED:
-        wait = desk.usual_wait_minutes(turn.session)
-        view = views.receipt(report, district=district, wait_minutes=wait, words=words)
-    else:
-        balance = ledger.balance(turn.session, person_id=person_id)
-        view = views.outcome(report, balance=balance, words=words)
-    turn.show(card, view, is_new=is_new)
-    return card
 
 
 def facts_of(turn: Turn, report: Report, pictures: Sequence[Photo]) -> CardFacts:

@@ -28,7 +28,7 @@ from telegram.ext import (
     filters,
 )
 
-from handlers import callbacks, cards, errors, questions, supplements, views
+from handlers import callbacks, cards, errors, questions, receipts, supplements, views
 from handlers.callbacks import DRAFT, Press
 from handlers.context import Context, Turn
 from handlers.conversation import ADDITION, REPORT, StoredConversation
@@ -330,7 +330,7 @@ def same_one(update: Update, turn: Turn, draft: Draft) -> State:
         return ask(turn, draft)
     drafts.discard(turn.session, draft=draft)
     if joined:
-        cards.show_receipt(turn, report, person_id=turn.me.id)
+        receipts.show_receipt(turn, report, person_id=turn.me.id)
         cards.refresh_review_cards(turn, report)
     else:
         turn.tell(View(words.tr("You follow #{number} already. Ride safe.", number=report.id)))
@@ -504,7 +504,7 @@ def _submit(turn: Turn, draft: Draft) -> State:
         text = errors.sentence(refusal, words=words)
         turn.tell(View(escape(text), rows=((again,),)))
         return Step.READY.value
-    cards.show_receipt(turn, report, person_id=turn.me.id)
+    receipts.show_receipt(turn, report, person_id=turn.me.id)
     cards.deal(turn, report)
     return END
 

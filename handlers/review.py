@@ -11,7 +11,7 @@ press at once one wins; the other reads who it was.
 from telegram import Update
 from telegram.ext import CallbackQueryHandler
 
-from handlers import callbacks, cards
+from handlers import callbacks, cards, receipts
 from handlers.callbacks import REVIEW, Press
 from handlers.context import Context, Turn
 from models import Chat, Report
@@ -92,7 +92,7 @@ def _opened(update: Update, turn: Turn) -> tuple[Press, Report, str, Chat]:
 def _told(update: Update, turn: Turn, report: Report) -> None:
     turn.toast(update)
     cards.refresh_review_cards(turn, report)
-    cards.tell_riders(turn, report)
+    receipts.tell_riders(turn, report)
 
 
 HANDLERS = (

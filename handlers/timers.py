@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from html import escape
 
-from handlers import cards, questions
+from handlers import cards, questions, receipts
 from handlers.context import Turn
 from handlers.conversation import REPORT
 from handlers.views import View
@@ -69,7 +69,7 @@ def catch_up(turn: Turn, person: Person, since: datetime) -> None:
         since: from when on they were known to be unreachable.
     """
     for report in decisions.missed(turn.session, person_id=person.id, since=since):
-        cards.show_receipt(turn, report, person_id=person.id)
+        receipts.show_receipt(turn, report, person_id=person.id)
 
 
 def tidy(turn: Turn) -> None:

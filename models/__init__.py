@@ -2,15 +2,15 @@
 
 from models.base import Base
 from models.cards import Card
-from models.chats import Chat, ChatPause, Membership
+from models.chats import Chat, ChatBudget, ChatPause, Membership, Prompt
 from models.conversations import Conversation
 from models.drafts import Draft, DraftPhoto
 from models.errands import Errand
 from models.ledger import Account, LedgerEntry, LedgerTransaction
 from models.outgoing import Outgoing, Pace
-from models.people import Attempt, Person, Role, SetupCode
+from models.people import Attempt, Person, Role, Sanction, SetupCode
 from models.photos import Photo
-from models.reports import Joiner, Report, ReportEvent, ReportPhoto
+from models.reports import Joiner, Report, ReportEvent, ReportPhoto, Vote
 from models.updates import Alarm, FailedUpdate, JobRun, SeenUpdate
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Base",
     "Card",
     "Chat",
+    "ChatBudget",
     "ChatPause",
     "Conversation",
     "Draft",
@@ -35,10 +36,13 @@ __all__ = [
     "Pace",
     "Person",
     "Photo",
+    "Prompt",
     "Report",
     "ReportEvent",
     "ReportPhoto",
     "Role",
+    "Sanction",
     "SeenUpdate",
     "SetupCode",
+    "Vote",
 ]

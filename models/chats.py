@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import JSON, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigId
@@ -20,6 +20,12 @@ class Chat(Base):
     # Which team or district, where the purpose has several.
     name: Mapped[str | None] = mapped_column(String(64))
     language: Mapped[str | None] = mapped_column(String(16))
+    # Of a moderator chat: codes of the districts it reviews; none: all that no other one does.
+    districts: Mapped[list[str] | None] = mapped_column(JSON)
+    # Forum topics its cards go to, by the code of a district or a category.
+    topics: Mapped[dict[str, int] | None] = mapped_column(JSON)
+    # The pinned message that tells how much waits.
+    board_message_id: Mapped[int | None] = mapped_column(BigId)
     # The bot's own standing as Telegram last told it; None: never told.
     bot_status: Mapped[str | None] = mapped_column(String(16))
     # A group that became a supergroup lives on under another id.
@@ -49,3 +55,28 @@ class ChatPause(Base):
 
     chat_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     until: Mapped[datetime]
+
+
+class ChatBudget(Base):
+    """When a group was written to of late: it takes a number of messages and edits a minute."""
+
+    __tablename__ = "chat_budget"
+
+    chat_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    # Seconds since 1970 of each message of the last minute, the oldest first.
+    spent: Mapped[list[float]] = mapped_column(JSON, default=list)
+
+
+class Prompt(Base):
+    """What a reviewer's next reply to a card is taken for."""
+
+    __tablename__ = "prompt"
+
+    chat_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    person_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    report_id: Mapped[int] = mapped_column(ForeignKey("report.id"))
+    # ask, reject, hold, merge, pin, warn, ban; None: they wrote first and are asked what it is for.
+    kind: Mapped[str | None] = mapped_column(String(16))
+    # What they wrote; or of a ban, the days.
+    text: Mapped[str] = mapped_column(Text, default="")
+    at: Mapped[datetime]

@@ -17,6 +17,7 @@ class ErrandKind(StrEnum):
     ADDRESS = "address"
     RIGHTS = "rights"
     FORGET = "forget"
+    MEMBER = "member"
 
 
 class Errand(Base):

@@ -39,7 +39,7 @@ class LedgerTransaction(Base):
     # The rule that paid, e.g. `approval`, and what it paid for, e.g. `report:1042`.
     rule: Mapped[str] = mapped_column(String(32))
     subject: Mapped[str] = mapped_column(String(64))
-    report_id: Mapped[int | None] = mapped_column(ForeignKey("report.id"))
+    report_id: Mapped[int | None] = mapped_column(ForeignKey("report.id"), index=True)
     # The rule as it stood when it was applied.
     terms: Mapped[dict[str, Any]]
     at: Mapped[datetime]

@@ -25,6 +25,7 @@ class Photo(Base):
     __table_args__ = (
         Index("ix_photo_sha256", "sha256"),
         Index("ix_photo_file_unique_id", "file_unique_id"),
+        Index("ix_photo_dhash", "dhash"),
         {"sqlite_autoincrement": True},
     )
 

@@ -63,6 +63,47 @@ class RejectReason(Section):
     answer_en: str = Field(min_length=1, max_length=300, description="What the rider reads.")
 
 
+class Question(Section):
+    """A question a reviewer may put to a rider with one tap."""
+
+    code: str = Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")
+    button: Words = Field(description="What the reviewer taps.")
+    text_zh: str = Field(min_length=1, max_length=300, description="What the rider reads.")
+    text_en: str = Field(min_length=1, max_length=300, description="What the rider reads.")
+
+
+class SecondEyes(Section):
+    """Which reports two reviewers have to agree on."""
+
+    from_reviewers: int = Field(
+        3, ge=0, le=1000, description="Only at desks of at least so many reviewers; 0: nowhere."
+    )
+    first_reports: int = Field(3, ge=0, le=100, description="So many of each rider's first ones.")
+    top_grade: bool = Field(True, description="Every approval with ★★★.")
+    share: float = Field(0.05, ge=0, le=1, description="Of all others, drawn by lot.")
+
+
+class Review(Section):
+    """How the review desk works."""
+
+    claim_minutes: int = Field(5, ge=1, le=120, description="A card that was taken is reserved.")
+    undo_minutes: int = Field(10, ge=1, le=24 * 60, description="A decision may be undone.")
+    answer_days: int = Field(5, ge=1, le=90, description="Then an open question closes a report.")
+    appeal_days: int = Field(14, ge=1, le=365, description="A rejection may be appealed.")
+    duplicate_m: float = Field(
+        150, ge=10, le=2000, description="How far duplicates are looked for."
+    )
+    second_eyes: SecondEyes = SecondEyes()
+    warnings_before_ban: int = Field(2, ge=0, le=10, description="Of the last half year.")
+    ban_days: tuple[int, ...] = Field((7, 30), min_length=1, max_length=3)
+
+    @model_validator(mode="after")
+    def _bans_end(self) -> "Review":
+        if not all(0 < days <= 3660 for days in self.ban_days):
+            raise ValueError("ban_days must be between 1 and 3660")
+        return self
+
+
 class Points(Section):
     """What an approved report earns."""
 
@@ -126,7 +167,9 @@ class Policy(Section):
     timezone: ZoneName
     categories: tuple[Category, ...] = Field(min_length=1, max_length=40)
     reject_reasons: tuple[RejectReason, ...] = Field(min_length=1, max_length=12)
+    questions: tuple[Question, ...] = Field(min_length=1, max_length=8)
     points: Points
+    review: Review
     limits: Limits
 
     @model_validator(mode="after")
@@ -134,6 +177,7 @@ class Policy(Section):
         for what, codes in (
             ("categories", [category.code for category in self.categories]),
             ("reject_reasons", [reason.code for reason in self.reject_reasons]),
+            ("questions", [question.code for question in self.questions]),
         ):
             twice = sorted({code for code in codes if codes.count(code) > 1})
             if twice:
@@ -152,6 +196,10 @@ class Policy(Section):
     def reject_reason(self, code: str) -> RejectReason | None:
         """The reason of a code; None if there is none (any more)."""
         return next((reason for reason in self.reject_reasons if reason.code == code), None)
+
+    def question(self, code: str) -> Question | None:
+        """The question of a code; None if there is none (any more)."""
+        return next((question for question in self.questions if question.code == code), None)
 
     def suggested(self, text: str) -> list[Category]:
         """Categories whose name or keywords stand in a text, the most words first.

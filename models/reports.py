@@ -1,4 +1,4 @@
-"""A report, its photos, those who joined it, and everything that ever happened to it."""
+"""A report, its photos, those who joined it, its votes, and all that ever happened to it."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -38,6 +39,9 @@ class Report(Base):
         Index("ix_report_reporter_id_created_at", "reporter_id", "created_at"),
         Index("ix_report_state_created_at", "state", "created_at"),
         Index("ix_report_decided_at", "decided_at"),
+        Index("ix_report_duplicate_of", "duplicate_of"),
+        Index("ix_report_claimed_until", "claimed_until"),
+        Index("ix_report_district_state_created_at", "district", "state", "created_at"),
         {"sqlite_autoincrement": True},
     )
 
@@ -79,6 +83,26 @@ class Report(Base):
     points: Mapped[int | None]
     decided_by: Mapped[int | None] = mapped_column(BigId)
     decided_by_name: Mapped[str | None] = mapped_column(String(128))
+    # Where it stood before its decision: undoing it leads back there.
+    decided_from: Mapped[str | None] = mapped_column(String(16))
+    # Drawn by lot at the start for a second pair of eyes, where the desk has that.
+    drawn: Mapped[bool] = mapped_column(server_default=false())
+    # Who has taken the card, and until when; of nobody's concern once it is over.
+    claimed_by: Mapped[int | None] = mapped_column(BigId)
+    claimed_by_name: Mapped[str | None] = mapped_column(String(128))
+    claimed_until: Mapped[datetime | None]
+    # What the reviewer asked the rider, and why the report is held, in the reviewer's words.
+    question: Mapped[str | None] = mapped_column(Text)
+    asked_at: Mapped[datetime | None]
+    held_because: Mapped[str | None] = mapped_column(Text)
+    # What the rider says against a rejection, once; and who had made it.
+    appeal: Mapped[str | None] = mapped_column(Text)
+    appealed_at: Mapped[datetime | None]
+    appealed_against: Mapped[int | None] = mapped_column(BigId)
+    # The report it is one and the same hazard with: never a duplicate itself.
+    duplicate_of: Mapped[int | None] = mapped_column(BigId)
+    # The report it was merged into; where that was merged on later, `duplicate_of` went along.
+    merged_into: Mapped[int | None] = mapped_column(BigId)
 
 
 class ReportPhoto(Base):
@@ -101,6 +125,8 @@ class Joiner(Base):
     report_id: Mapped[int] = mapped_column(ForeignKey("report.id"))
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
     joined_at: Mapped[datetime]
+    # The duplicate they came with, if they did not join by themselves.
+    merged_from: Mapped[int | None] = mapped_column(BigId)
 
 
 class ReportEvent(Base):
@@ -114,10 +140,33 @@ class ReportEvent(Base):
     at: Mapped[datetime]
     # None: the system itself.
     actor_id: Mapped[int | None] = mapped_column(BigId)
-    # rider, reviewer, system
+    # rider, reviewer, chief, system
     actor_role: Mapped[str] = mapped_column(String(16))
-    # What happened: submitted, approved, rejected, withdrawn, joined, note_added, photo_added
+    # What happened: the name of a transition, or joined, note_added, photo_added, corrected …
     kind: Mapped[str] = mapped_column(String(32))
     from_state: Mapped[str | None] = mapped_column(String(16))
     to_state: Mapped[str | None] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Verdict(StrEnum):
+    """What a vote is for."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class Vote(Base):
+    """What one of two reviewers thinks of a report that needs both; nobody votes twice."""
+
+    __tablename__ = "vote"
+    __table_args__ = (UniqueConstraint("report_id", "reviewer_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    report_id: Mapped[int] = mapped_column(ForeignKey("report.id"))
+    reviewer_id: Mapped[int] = mapped_column(BigId)
+    reviewer_name: Mapped[str] = mapped_column(String(128))
+    verdict: Mapped[str] = mapped_column(String(16))
+    # 1 to 3 stars, of an approval.
+    grade: Mapped[int | None] = mapped_column(SmallInteger)
+    at: Mapped[datetime]

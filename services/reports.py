@@ -1,5 +1,6 @@
 """Reports: submitted, joined, added to, withdrawn, and found again by number, rider or place."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -132,6 +133,8 @@ def submit(
             "media_group_id": draft.media_group_id,
             "surplus_told": draft.surplus_told,
             "created_at": clock.now(),
+            # Now, so that no reviewer can draw again.
+            "drawn": random.random() < policy.review.second_eyes.share,
         },
     )
     _MOVE_PHOTOS.run(session, report_id=report.id, draft_id=draft.id)

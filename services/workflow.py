@@ -6,11 +6,12 @@ from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
 from models import Report, ReportEvent, clock
-from models.workflow import TRANSITIONS, Actor, Transition
+from models.workflow import TRANSITIONS, Actor, State, Transition
 from services.refusals import AlreadyDecided
 from services.upserts import insert_row
 
-_BY_NAME = {transition.name: transition for transition in TRANSITIONS}
+# What a reviewer may, a chief may as well.
+_ALSO = {Actor.CHIEF: {Actor.CHIEF, Actor.REVIEWER}}
 
 
 def move(
@@ -21,9 +22,12 @@ def move(
     actor: Actor,
     actor_id: int | None,
     reason: str | None = None,
+    target: State | None = None,
     **changes: Any,
 ) -> None:
     """Move a report on, if it still stands where the move begins. Of two at once, one succeeds.
+
+    Whatever moves it ends the claim on it.
 
     Args:
         session: the transaction.
@@ -32,17 +36,25 @@ def move(
         actor: in what capacity.
         actor_id: who; None for the system.
         reason: why, for the record.
+        target: where to, if the move may lead from here to several states.
         changes: columns to set in the same breath.
 
     Raises:
         AlreadyDecided: the report has moved on in the meantime.
         ValueError: there is no such move, not for that actor, or the reason is missing.
     """
-    step = _checked(transition, actor=actor, reason=reason)
+    moves = _moves(transition, actor=actor, reason=reason)
+    step = next(
+        (step for step in moves if step.source == report.state and target in (None, step.target)),
+        None,
+    )
+    if step is None:
+        session.refresh(report)
+        raise AlreadyDecided(state=report.state, by=report.decided_by_name)
     statement = (
         update(Report)
         .where(Report.id == report.id, Report.state == step.source)
-        .values(state=step.target, **changes)
+        .values({"state": step.target, "claimed_by": None, "claimed_until": None} | changes)
         .execution_options(synchronize_session=False)
     )
     if cast("CursorResult[Any]", session.execute(statement)).rowcount != 1:
@@ -62,7 +74,7 @@ def move(
 
 def begin(session: Session, *, report: Report) -> None:
     """Record the birth of a report that its rider has just submitted."""
-    step = _checked("submitted", actor=Actor.RIDER, reason=None)
+    (step,) = _moves("submitted", actor=Actor.RIDER, reason=None)
     record(
         session,
         report=report,
@@ -110,12 +122,13 @@ def record(
     )
 
 
-def _checked(name: str, *, actor: Actor, reason: str | None) -> Transition:
-    step = _BY_NAME.get(name)
-    if step is None:
+def _moves(name: str, *, actor: Actor, reason: str | None) -> list[Transition]:
+    steps = [step for step in TRANSITIONS if step.name == name]
+    if not steps:
         raise ValueError(f"no such transition: {name}")
-    if step.actor != actor:
+    allowed = [step for step in steps if step.actor in _ALSO.get(actor, {actor})]
+    if not allowed:
         raise ValueError(f"{name} is not for a {actor}")
-    if step.reason_required and not reason:
+    if not reason and any(step.reason_required for step in allowed):
         raise ValueError(f"{name} needs a reason")
-    return step
+    return allowed

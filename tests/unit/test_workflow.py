@@ -1,10 +1,10 @@
 """The life of a report: only allowed moves, one at a time, each with its event."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from models import Report, ReportEvent
-from models.workflow import OPEN_STATES, TRANSITIONS, UNDECIDED_STATES, Actor, State
+from models.workflow import DESK_STATES, OPEN_STATES, TRANSITIONS, UNDECIDED_STATES, Actor, State
 from services import workflow
 from services.refusals import AlreadyDecided
 
@@ -16,17 +16,35 @@ def events(session, report):
 
 
 def test_the_table_is_sound():
-    names = [transition.name for transition in TRANSITIONS]
-    assert len(names) == len(set(names))
-    assert {transition.target for transition in TRANSITIONS} == set(State)
-    assert [t.name for t in TRANSITIONS if t.source is None] == ["submitted"]
-    assert UNDECIDED_STATES < OPEN_STATES
+    moves = [(step.name, step.source, step.target) for step in TRANSITIONS]
+    assert len(moves) == len(set(moves))
+    assert {step.target for step in TRANSITIONS} == set(State)
+    assert [step.name for step in TRANSITIONS if step.source is None] == ["submitted"]
+    assert DESK_STATES < UNDECIDED_STATES < OPEN_STATES
 
 
-@pytest.mark.parametrize("step", [t for t in TRANSITIONS if t.source], ids=lambda t: t.name)
+def test_every_state_can_be_left_or_is_an_end():
+    ends = set(State) - {step.source for step in TRANSITIONS}
+    assert ends == {State.WITHDRAWN}
+
+
+def put_into(session, report, state):
+    """As if it had come there by itself."""
+    session.execute(update(Report).where(Report.id == report.id).values(state=state))
+    session.refresh(report)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [step for step in TRANSITIONS if step.source],
+    ids=lambda step: f"{step.name}-{step.source}-{step.target}",
+)
 def test_every_move_changes_the_state_and_leaves_one_event(database, scene, midday, step):
     with database.transaction() as session:
         report = scene.report(session)
+        put_into(session, report, step.source)
+        report.claimed_by, report.claimed_until = 8, midday
+        session.flush()
         workflow.move(
             session,
             report=report,
@@ -34,11 +52,13 @@ def test_every_move_changes_the_state_and_leaves_one_event(database, scene, midd
             actor=step.actor,
             actor_id=9,
             reason="unclear",
+            target=step.target,
         )
         assert report.state == step.target
 
     with database.transaction() as session:
-        assert session.get(Report, report.id).state == step.target
+        report = session.get(Report, report.id)
+        assert (report.state, report.claimed_by, report.claimed_until) == (step.target, None, None)
         event = events(session, report)[-1]
         assert (event.kind, event.from_state, event.to_state) == (
             step.name,
@@ -51,6 +71,45 @@ def test_every_move_changes_the_state_and_leaves_one_event(database, scene, midd
             "unclear",
             midday,
         )
+
+
+def test_what_a_reviewer_may_a_chief_may_and_not_the_other_way_round(database, scene):
+    with database.transaction() as session:
+        first, second = scene.report(session), scene.report(session)
+        workflow.move(session, report=first, transition="approved", actor=Actor.CHIEF, actor_id=9)
+        put_into(session, second, State.DISPUTED)
+        with pytest.raises(AlreadyDecided):
+            workflow.move(
+                session, report=second, transition="approved", actor=Actor.REVIEWER, actor_id=9
+            )
+        assert (first.state, second.state) == (State.APPROVED, State.DISPUTED)
+
+
+NOT_IN_THE_TABLE = [
+    (name, state)
+    for name in sorted({step.name for step in TRANSITIONS if step.source})
+    for state in State
+    if all((step.name, step.source) != (name, state) for step in TRANSITIONS)
+]
+
+
+@pytest.mark.parametrize(("name", "state"), NOT_IN_THE_TABLE)
+def test_no_other_state_is_left_by_a_move(scene, database, name, state):
+    steps = [step for step in TRANSITIONS if step.name == name]
+    with database.transaction() as session:
+        report = scene.report(session)
+        put_into(session, report, state)
+        with pytest.raises(AlreadyDecided):
+            workflow.move(
+                session,
+                report=report,
+                transition=name,
+                actor=steps[0].actor,
+                actor_id=9,
+                reason="r",
+            )
+        assert report.state == state
+        assert len(events(session, report)) == 1
 
 
 @pytest.mark.parametrize("first", ["approved", "rejected", "withdrawn"])

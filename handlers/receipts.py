@@ -1,0 +1,38 @@
+"""A report where its rider sees it: one message, brought up to date as the report moves on."""
+
+from handlers import rider_views
+from handlers.context import Turn
+from models import Card, Report
+from models.cards import CardPurpose
+from models.workflow import UNDECIDED_STATES
+from services import cards, desk, ledger, people, reports
+
+
+def tell_riders(turn: Turn, report: Report) -> None:
+    """Bring the receipts of the reporter and of all who joined up to date."""
+    for person_id in (report.reporter_id, *reports.joiners(turn.session, report_id=report.id)):
+        show_receipt(turn, report, person_id=person_id)
+
+
+def show_receipt(turn: Turn, report: Report, *, person_id: int) -> Card:
+    """Show a rider where a report stands, on the one message they have of it."""
+    person = people.find(turn.session, person_id=person_id)
+    words = turn.words_of(person.language if person else None)
+    card, is_new = cards.find_or_make(
+        turn.session, report_id=report.id, chat_id=person_id, purpose=CardPurpose.RECEIPT
+    )
+    district = turn.house.districts.by_code(report.district)
+    if person_id != report.reporter_id:
+        view = (
+            rider_views.joined(report, district=district, words=words)
+            if report.state in UNDECIDED_STATES or card.message_id is None
+            else rider_views.outcome(report, balance=None, words=words)
+        )
+    elif report.state in UNDECIDED_STATES:
+        wait = desk.usual_wait_minutes(turn.session)
+        view = rider_views.receipt(report, district=district, wait_minutes=wait, words=words)
+    else:
+        balance = ledger.balance(turn.session, person_id=person_id)
+        view = rider_views.outcome(report, balance=balance, words=words)
+    turn.show(card, view, is_new=is_new)
+    return card
