@@ -4,9 +4,12 @@
       └───[Reject…]──▶ reasons ──[reason]──▶ rejected, the rider told
                           └──[« Back]──▶ card
 
-Who may: a member of the moderator chat the button is in, on no report of their own. Of two who
+Who may: a member of the moderator chat the report belongs to, on no report of their own. Of two who
 press at once one wins; the other reads who it was.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from telegram import Update
 from telegram.ext import CallbackQueryHandler
@@ -15,89 +18,132 @@ from handlers import callbacks, cards, receipts
 from handlers.callbacks import REVIEW, Press
 from handlers.context import Context, Turn
 from models import Chat, Report
-from services import chats, reports, review
+from services import chats, people, reports, review
 from services.refusals import AlreadyDecided, NotForYou, OutOfDate
+from services.review import Reviewer
 
 
-async def approve(update: Update, context: Context) -> None:
-    """Approve with a grade."""
-    turn = context.turn
-    press, report, name, _ = _opened(update, turn)
-    try:
-        review.approve(
-            turn.session,
-            report=report,
-            reviewer_id=turn.me.id,
-            reviewer_name=name,
-            grade=int(press.verb.removeprefix("a")),
-            policy=turn.policy,
-        )
-    except AlreadyDecided:
-        cards.refresh_review_cards(turn, report)
-        raise
-    _told(update, turn, report)
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A reviewer before the card of a report.
+
+    Attributes:
+        turn: the transaction.
+        desk: the moderator chat the report belongs to.
+        chat_id: where the card is that they look at: the desk, or their private chat.
+        reviewer: who they are.
+        report: what the card shows; locked.
+    """
+
+    turn: Turn
+    desk: Chat
+    chat_id: int
+    reviewer: Reviewer
+    report: Report
 
 
-async def show_reasons(update: Update, context: Context) -> None:
-    """Offer the reasons to reject for."""
-    turn = context.turn
-    _, report, _, chat = _opened(update, turn)
-    reports.lock_undecided(turn.session, report=report)
-    review.refuse_own(turn.session, report=report, reviewer_id=turn.me.id)
-    cards.show_reasons(turn, report, chat=chat)
-    turn.toast(update)
-
-
-async def hide_reasons(update: Update, context: Context) -> None:
-    """Go back to the decisions."""
-    turn = context.turn
-    _, report, _, chat = _opened(update, turn)
-    reports.lock_undecided(turn.session, report=report)
-    cards.hide_reasons(turn, report, chat=chat)
-    turn.toast(update)
-
-
-async def reject(update: Update, context: Context) -> None:
-    """Reject with a reason."""
-    turn = context.turn
-    press, report, name, _ = _opened(update, turn)
-    try:
-        review.reject(
-            turn.session,
-            report=report,
-            reviewer_id=turn.me.id,
-            reviewer_name=name,
-            reason=press.argument,
-            policy=turn.policy,
-        )
-    except AlreadyDecided:
-        cards.refresh_review_cards(turn, report)
-        raise
-    _told(update, turn, report)
-
-
-def _opened(update: Update, turn: Turn) -> tuple[Press, Report, str, Chat]:
+async def pressed(update: Update, context: Context) -> None:
+    """Do what a button says."""
     press = callbacks.pressed(update)
     chat, user = update.effective_chat, update.effective_user
     if chat is None or user is None:
         raise OutOfDate
-    ours = chats.require_reviewer(turn.session, chat_id=chat.id, person_id=user.id)
-    chats.met(turn.session, chat_id=ours.id, person_id=user.id, name=user.first_name)
+    context.turn.toast(
+        update,
+        act(context.turn, press, chat_id=chat.id, person_id=user.id, name=user.first_name),
+    )
+
+
+def act(turn: Turn, press: Press, *, chat_id: int, person_id: int, name: str) -> str:
+    """Do what a button says.
+
+    Args:
+        turn: the transaction.
+        press: the button.
+        chat_id: where it was pressed.
+        person_id: who pressed it.
+        name: as colleagues know them.
+
+    Returns:
+        What to say to them for a moment; empty if the card says it all.
+
+    Raises:
+        Refusal: they may not, or it is too late; the card shows how it stands.
+    """
     report = reports.get(turn.session, report_id=press.subject)
     if report is None:
         raise NotForYou
-    return press, report, user.first_name[:128], ours
+    seat = take_seat(turn, report, chat_id=chat_id, person_id=person_id, name=name)
+    try:
+        return _VERBS[press.verb](seat, press) or ""
+    except AlreadyDecided:
+        cards.refresh_review_cards(turn, report)
+        raise
 
 
-def _told(update: Update, turn: Turn, report: Report) -> None:
-    turn.toast(update)
-    cards.refresh_review_cards(turn, report)
-    receipts.tell_riders(turn, report)
+def take_seat(turn: Turn, report: Report, *, chat_id: int, person_id: int, name: str) -> Seat:
+    """Sit somebody down before a card, if it is theirs to work on; the report is locked.
+
+    Raises:
+        NotForYou: it is not.
+    """
+    desk = chats.require_reviewer(
+        turn.session, chat_id=chat_id, person_id=person_id, district=report.district
+    )
+    chats.met(turn.session, chat_id=desk.id, person_id=person_id, name=name)
+    reports.lock(turn.session, report=report)
+    reviewer = Reviewer(
+        id=person_id,
+        name=name[:128],
+        is_chief=people.is_chief(turn.session, person_id=person_id),
+    )
+    return Seat(turn, desk, chat_id, reviewer, report)
 
 
-HANDLERS = (
-    CallbackQueryHandler(approve, callbacks.pattern(REVIEW, "a1", "a2", "a3")),
-    CallbackQueryHandler(show_reasons, callbacks.pattern(REVIEW, "x")),
-    CallbackQueryHandler(hide_reasons, callbacks.pattern(REVIEW, "b")),
-    CallbackQueryHandler(reject, callbacks.pattern(REVIEW, "r")),
-)
+def _approve(seat: Seat, press: Press) -> None:
+    review.approve(
+        seat.turn.session,
+        report=seat.report,
+        reviewer=seat.reviewer,
+        grade=int(press.verb.removeprefix("a")),
+        policy=seat.turn.policy,
+    )
+    _tell(seat)
+
+
+def _show_reasons(seat: Seat, press: Press) -> None:
+    reports.require_undecided(seat.report)
+    review.refuse_own(seat.turn.session, report=seat.report, reviewer=seat.reviewer)
+    cards.show_reasons(seat.turn, seat.report, chat=seat.desk)
+
+
+def _hide_reasons(seat: Seat, press: Press) -> None:
+    reports.require_undecided(seat.report)
+    cards.hide_reasons(seat.turn, seat.report, chat=seat.desk)
+
+
+def _reject(seat: Seat, press: Press) -> None:
+    review.reject(
+        seat.turn.session,
+        report=seat.report,
+        reviewer=seat.reviewer,
+        reason=press.argument,
+        policy=seat.turn.policy,
+    )
+    _tell(seat)
+
+
+def _tell(seat: Seat) -> None:
+    cards.refresh_review_cards(seat.turn, seat.report)
+    receipts.tell_riders(seat.turn, seat.report)
+
+
+_VERBS: dict[str, Callable[[Seat, Press], str | None]] = {
+    "a1": _approve,
+    "a2": _approve,
+    "a3": _approve,
+    "x": _show_reasons,
+    "b": _hide_reasons,
+    "r": _reject,
+}
+HANDLERS = (CallbackQueryHandler(pressed, callbacks.pattern(REVIEW, *_VERBS)),)

@@ -80,16 +80,33 @@ def moderators(session: Session) -> Sequence[Chat]:
     return session.scalars(_MODERATORS).all()
 
 
-def require_reviewer(session: Session, *, chat_id: int, person_id: int) -> Chat:
-    """The moderator chat in which somebody is about to decide.
+def desk_for(session: Session, *, district: str) -> Chat | None:
+    """The moderator chat that reviews a district: the one that names it, or the one for the rest.
+
+    Args:
+        session: the transaction.
+        district: its code.
+
+    Returns:
+        The chat; None if no chat the bot is in reviews that district.
+    """
+    desks = moderators(session)
+    named = (desk for desk in desks if district in (desk.districts or ()))
+    rest = (desk for desk in desks if not desk.districts)
+    return next(named, None) or next(rest, None)
+
+
+def require_reviewer(session: Session, *, chat_id: int, person_id: int, district: str) -> Chat:
+    """The moderator chat in which, or for which, somebody is about to act.
 
     Telegram lets only members press buttons in a group; who is known to have left since is stopped
     here all the same.
 
     Args:
         session: the transaction.
-        chat_id: where the button was pressed.
-        person_id: who pressed it.
+        chat_id: where they act: a moderator chat, or their private chat.
+        person_id: who acts.
+        district: of the report.
 
     Returns:
         The chat.
@@ -97,10 +114,13 @@ def require_reviewer(session: Session, *, chat_id: int, person_id: int) -> Chat:
     Raises:
         NotForYou: it is no moderator chat, or they are not in it any more.
     """
-    chat = current(session, chat_id=chat_id)
+    private = chat_id == person_id
+    chat = desk_for(session, district=district) if private else current(session, chat_id=chat_id)
     if chat is None or chat.purpose != MODERATORS:
         raise NotForYou
     membership = session.get(Membership, (chat.id, person_id))
+    if membership is None and private:
+        raise NotForYou
     if membership is not None and membership.status in GONE:
         raise NotForYou
     return chat

@@ -16,7 +16,7 @@ from services.upserts import insert_new
 
 # How many kinds of bird there are; the words for them are in the catalogues (handlers/views.py).
 BIRDS = 24
-ADMIN = "admin"
+ADMIN, CHIEF = "admin", "chief"
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
@@ -110,6 +110,12 @@ def reachable(session: Session, *, person_id: int) -> None:
 def is_admin(session: Session, *, person_id: int) -> bool:
     """Whether the person may set things up."""
     return session.get(Role, (person_id, ADMIN)) is not None
+
+
+def is_chief(session: Session, *, person_id: int) -> bool:
+    """Whether the person may settle what reviewers cannot agree on; every admin may."""
+    held = select(Role.role).where(Role.person_id == person_id, Role.role.in_((ADMIN, CHIEF)))
+    return session.scalar(held.limit(1)) is not None
 
 
 def require_admin(session: Session, *, person_id: int) -> None:

@@ -1,5 +1,7 @@
 """Decisions: one wins, the other learns who did; points are booked in the same transaction."""
 
+from dataclasses import dataclass
+
 from sqlalchemy.orm import Session
 
 from models import Report, clock
@@ -11,12 +13,31 @@ from services.refusals import OwnReport, UnknownCode
 APPROVAL = "approval"
 
 
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """Who sits at the desk.
+
+    Attributes:
+        id: Telegram's.
+        name: as colleagues know them.
+        is_chief: they may settle what reviewers cannot agree on.
+    """
+
+    id: int
+    name: str
+    is_chief: bool
+
+    @property
+    def actor(self) -> Actor:
+        """In what capacity they act."""
+        return Actor.CHIEF if self.is_chief else Actor.REVIEWER
+
+
 def approve(
     session: Session,
     *,
     report: Report,
-    reviewer_id: int,
-    reviewer_name: str,
+    reviewer: Reviewer,
     grade: int,
     policy: Policy,
 ) -> int:
@@ -25,8 +46,7 @@ def approve(
     Args:
         session: the transaction.
         report: the one on the card.
-        reviewer_id: who decides.
-        reviewer_name: as colleagues know them.
+        reviewer: who decides.
         grade: 1 to 3 stars for the contribution.
         policy: what each grade earns today.
 
@@ -40,19 +60,19 @@ def approve(
     """
     if not 1 <= grade <= len(policy.points.grades):
         raise UnknownCode
-    refuse_own(session, report=report, reviewer_id=reviewer_id)
+    refuse_own(session, report=report, reviewer=reviewer)
     points = policy.points.grades[grade - 1]
     workflow.move(
         session,
         report=report,
         transition="approved",
-        actor=Actor.REVIEWER,
-        actor_id=reviewer_id,
+        actor=reviewer.actor,
+        actor_id=reviewer.id,
         grade=grade,
         points=points,
         decided_at=clock.now(),
-        decided_by=reviewer_id,
-        decided_by_name=reviewer_name,
+        decided_by=reviewer.id,
+        decided_by_name=reviewer.name,
     )
     ledger.pay_rider(
         session,
@@ -70,8 +90,7 @@ def reject(
     session: Session,
     *,
     report: Report,
-    reviewer_id: int,
-    reviewer_name: str,
+    reviewer: Reviewer,
     reason: str,
     policy: Policy,
 ) -> None:
@@ -80,8 +99,7 @@ def reject(
     Args:
         session: the transaction.
         report: the one on the card.
-        reviewer_id: who decides.
-        reviewer_name: as colleagues know them.
+        reviewer: who decides.
         reason: its code.
         policy: the reasons and their words, which are kept with the report.
 
@@ -93,30 +111,30 @@ def reject(
     words = policy.reject_reason(reason)
     if words is None:
         raise UnknownCode
-    refuse_own(session, report=report, reviewer_id=reviewer_id)
+    refuse_own(session, report=report, reviewer=reviewer)
     workflow.move(
         session,
         report=report,
         transition="rejected",
-        actor=Actor.REVIEWER,
-        actor_id=reviewer_id,
+        actor=reviewer.actor,
+        actor_id=reviewer.id,
         reason=words.code,
         reject_reason=words.code,
         reason_text_zh=words.answer_zh,
         reason_text_en=words.answer_en,
         decided_at=clock.now(),
-        decided_by=reviewer_id,
-        decided_by_name=reviewer_name,
+        decided_by=reviewer.id,
+        decided_by_name=reviewer.name,
     )
 
 
-def refuse_own(session: Session, *, report: Report, reviewer_id: int) -> None:
+def refuse_own(session: Session, *, report: Report, reviewer: Reviewer) -> None:
     """Stop somebody from deciding on a report of their own.
 
     Raises:
         OwnReport: they made or joined it.
     """
-    if reviewer_id == report.reporter_id or reviewer_id in reports.joiners(
+    if reviewer.id == report.reporter_id or reviewer.id in reports.joiners(
         session, report_id=report.id
     ):
         raise OwnReport

@@ -17,6 +17,7 @@ from models import Card, Photo, Report
 from models.cards import CardPurpose
 from services import chats, photos, reports, review
 from services.districts import Districts
+from services.review import Reviewer
 from tests.conversations.people import DESK, LIN
 from tests.conversations.scene import Scene
 from tests.drills.flights import FLIGHTS, ONE, Flight, a_report, possible_outcomes
@@ -91,8 +92,7 @@ class TestWhatComesBesideADecision:
                 review.approve(
                     turn.session,
                     report=row,
-                    reviewer_id=LIN,
-                    reviewer_name="Lin",
+                    reviewer=Reviewer(LIN, "Lin", is_chief=False),
                     grade=1,
                     policy=turn.policy,
                 )

@@ -16,6 +16,10 @@ from services.refusals import NotForYou
 GROUP, SUPERGROUP = -100, -1001000000000
 
 
+def require(session, *, chat_id, person_id):
+    return chats.require_reviewer(session, chat_id=chat_id, person_id=person_id, district="shanyao")
+
+
 def register(session, chat_id=GROUP, **told):
     values = {"title": "审核", "purpose": "moderators", "name": None, "language": "zh_Hans"}
     return chats.register(session, chat_id=chat_id, **(values | told))
@@ -65,9 +69,9 @@ def test_members_of_the_moderator_chat_may_decide(database):
     with database.transaction() as session:
         register(session)
         chats.member(session, chat_id=GROUP, person_id=5, status="member", name="林")
-        assert chats.require_reviewer(session, chat_id=GROUP, person_id=5).id == GROUP
+        assert require(session, chat_id=GROUP, person_id=5).id == GROUP
         # Telegram shows the buttons to members only, so who was never told of is one.
-        assert chats.require_reviewer(session, chat_id=GROUP, person_id=6).id == GROUP
+        assert require(session, chat_id=GROUP, person_id=6).id == GROUP
 
 
 @pytest.mark.parametrize("status", ["left", "kicked"])
@@ -76,10 +80,10 @@ def test_who_left_may_not_decide_until_they_are_back(database, status):
         register(session)
         chats.member(session, chat_id=GROUP, person_id=5, status=status, name="林")
         with pytest.raises(NotForYou):
-            chats.require_reviewer(session, chat_id=GROUP, person_id=5)
+            require(session, chat_id=GROUP, person_id=5)
     with database.transaction() as session:
         chats.member(session, chat_id=GROUP, person_id=5, status="member", name="林")
-        chats.require_reviewer(session, chat_id=GROUP, person_id=5)
+        require(session, chat_id=GROUP, person_id=5)
 
 
 @pytest.mark.parametrize("chat_id", [-200, -300, 5])
@@ -88,7 +92,7 @@ def test_nobody_decides_in_any_other_chat(database, chat_id):
         register(session)
         register(session, chat_id=-200, purpose="team")
         with pytest.raises(NotForYou):
-            chats.require_reviewer(session, chat_id=chat_id, person_id=5)
+            require(session, chat_id=chat_id, person_id=5)
 
 
 def test_the_bots_own_standing_is_noted(database):
@@ -130,8 +134,8 @@ def test_an_upgraded_group_takes_everything_with_it(database, scene):
         (row,) = outbox.rows(session, state=OutgoingState.QUEUED, limit=10)
         assert row.chat_id == SUPERGROUP
         with pytest.raises(NotForYou):
-            chats.require_reviewer(session, chat_id=GROUP, person_id=5)
-        assert chats.require_reviewer(session, chat_id=GROUP, person_id=6).id == SUPERGROUP
+            require(session, chat_id=GROUP, person_id=5)
+        assert require(session, chat_id=GROUP, person_id=6).id == SUPERGROUP
 
 
 def test_a_second_telling_of_an_upgrade_is_harmless(database):

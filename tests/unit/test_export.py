@@ -8,6 +8,7 @@ import pytest
 
 from bot.export import Format, NoPlaces, counted, write
 from services import exports, review
+from services.review import Reviewer
 
 
 @pytest.fixture
@@ -19,8 +20,7 @@ def rows(database, scene, policy, midday):
         review.approve(
             session,
             report=report,
-            reviewer_id=reviewer.id,
-            reviewer_name="Lin",
+            reviewer=Reviewer(reviewer.id, "Lin", is_chief=False),
             grade=2,
             policy=policy,
         )

@@ -11,6 +11,7 @@ from bot.database import Database, create
 from bot.export import Format, write
 from models import Draft, Outgoing, SeenUpdate, clock
 from services import drafts, exports, ledger, outbox, reports, review
+from services.review import Reviewer
 from tests import rows
 from tests.scene import UP_THE_ROAD
 
@@ -26,8 +27,7 @@ def live(session, scene):
         review.approve(
             session,
             report=scene.report(session, rider),
-            reviewer_id=7,
-            reviewer_name="林审核",
+            reviewer=Reviewer(7, "林审核", is_chief=False),
             grade=grade,
             policy=scene.policy,
         )
@@ -35,8 +35,7 @@ def live(session, scene):
     review.reject(
         session,
         report=refused,
-        reviewer_id=7,
-        reviewer_name="林审核",
+        reviewer=Reviewer(7, "林审核", is_chief=False),
         reason=scene.policy.reject_reasons[0].code,
         policy=scene.policy,
     )

@@ -16,6 +16,7 @@ from services.refusals import (
     TooManyPhotos,
     TooManyToday,
 )
+from services.review import Reviewer
 from tests.scene import HERE, NEXT_DOOR, UP_THE_ROAD
 
 
@@ -29,8 +30,7 @@ def approve(session, report, scene):
     review.approve(
         session,
         report=report,
-        reviewer_id=7,
-        reviewer_name="林审核",
+        reviewer=Reviewer(7, "林审核", is_chief=False),
         grade=1,
         policy=scene.policy,
     )
@@ -148,8 +148,7 @@ def test_what_no_longer_lies_in_the_street_is_not_offered(database, scene, midda
         review.reject(
             session,
             report=rejected,
-            reviewer_id=7,
-            reviewer_name="林",
+            reviewer=Reviewer(7, "林", is_chief=False),
             reason="unclear",
             policy=scene.policy,
         )
@@ -353,8 +352,7 @@ def test_a_riders_record_counts_decisions_only(database, scene):
         review.reject(
             session,
             report=two,
-            reviewer_id=7,
-            reviewer_name="林",
+            reviewer=Reviewer(7, "林", is_chief=False),
             reason="unclear",
             policy=scene.policy,
         )

@@ -14,14 +14,14 @@ from models import LedgerEntry, LedgerTransaction, Report, ReportEvent
 from models.workflow import State
 from services import ledger, reports, review
 from services.refusals import AlreadyDecided, OwnReport, Refusal, UnknownCode
+from services.review import Reviewer
 
 
 def approve(session, report, scene, *, reviewer=7, name="林审核", grade=2):
     return review.approve(
         session,
         report=report,
-        reviewer_id=reviewer,
-        reviewer_name=name,
+        reviewer=Reviewer(reviewer, name, is_chief=False),
         grade=grade,
         policy=scene.policy,
     )
@@ -31,8 +31,7 @@ def reject(session, report, scene, *, reviewer=7, name="林审核", reason="uncl
     review.reject(
         session,
         report=report,
-        reviewer_id=reviewer,
-        reviewer_name=name,
+        reviewer=Reviewer(reviewer, name, is_chief=False),
         reason=reason,
         policy=scene.policy,
     )

@@ -12,6 +12,7 @@ from bot import schema
 from bot.database import create
 from models import Base, Person, Report
 from services import errands, ledger, outbox, review
+from services.review import Reviewer
 from tests.conftest import url_of
 
 
@@ -66,8 +67,7 @@ def fill(engine, scene):
         review.approve(
             session,
             report=report,
-            reviewer_id=7,
-            reviewer_name="林审核",
+            reviewer=Reviewer(7, "林审核", is_chief=False),
             grade=2,
             policy=scene.policy,
         )
