@@ -18,7 +18,7 @@ from bot.intake import Intake
 from bot.logs import frames_of
 from handlers import timers
 from handlers.context import Turn
-from services import chats, drafts, jobs
+from services import chats, claims, clarifications, drafts, jobs
 
 log = structlog.get_logger()
 
@@ -37,13 +37,31 @@ def deal_late(turn: Turn) -> None:
     _each(turn, timers.deal, timers.overdue(turn))
 
 
+def end_claims(turn: Turn) -> None:
+    """Give back the cards whose claim has run out."""
+    _each(turn, timers.end_claim, claims.overdue(turn.session))
+
+
+def close_unanswered(turn: Turn) -> None:
+    """Close the reports whose question stayed open too long."""
+    overdue = clarifications.overdue(turn.session, policy=turn.policy)
+    _each(turn, timers.close_unanswered, overdue)
+
+
 def leave_unclaimed(turn: Turn) -> None:
     """Leave the groups nobody gave a purpose in time."""
     _each(turn, timers.leave_unclaimed, chats.unclaimed(turn.session))
 
 
 # Every half minute; running one twice changes nothing.
-SWEEP: tuple[Callable[[Turn], None], ...] = (remind, timers.expire, deal_late, leave_unclaimed)
+SWEEP: tuple[Callable[[Turn], None], ...] = (
+    remind,
+    timers.expire,
+    deal_late,
+    end_claims,
+    close_unanswered,
+    leave_unclaimed,
+)
 
 
 def scheduler(intake: Intake, zone: ZoneInfo) -> AsyncIOScheduler:

@@ -1,8 +1,13 @@
-"""What a rider may still do with a report that is undecided: add words or photos, or take it back.
+"""What a rider may still do with a report: add words or photos, take it back, answer, object.
 
     [Add note]  ──▶ NOTE ──text or voice──▶ (done)
     [Add photo] ──▶ PHOTO ──photo──▶ PHOTO … [Done] ──▶ (done)
     [Withdraw]  ──▶ (withdrawn)
+    [Answer]    ──▶ ANSWER ──text or voice──▶ (back at the desk)
+                       └─────photo──▶ (back at the desk) PHOTO … [Done] ──▶ (done)
+    [Object]    ──▶ APPEAL ──text──▶ (an appeal)
+
+Where nothing else is open, words answer the newest question by themselves (rest.py).
 
 Whatever else a rider sends ends it and goes on to where it belongs: a location begins a report, and
 so does a photo where words are awaited, or where one is awaited no more.
@@ -21,19 +26,20 @@ from telegram.ext import (
     filters,
 )
 
-from handlers import callbacks, cards, errors, receipts, supplements, views
+from handlers import answers_given, callbacks, cards, errors, receipts, supplements, views
 from handlers import report as report_steps
 from handlers.callbacks import RECEIPT
 from handlers.context import Context, Turn
 from handlers.conversation import ADDITION, StoredConversation
 from handlers.views import Button, View
 from models import Report, clock
-from services import albums, conversations, drafts, photos, reports
+from services import albums, appeals, clarifications, conversations, drafts, photos, reports
 from services.refusals import AlreadyDecided, NotForYou, SamePhoto, TooManyPhotos
 
 END = ConversationHandler.END
-NOTE, PHOTO = "note", "photo"
+NOTE, PHOTO, ANSWER, APPEAL = "note", "photo", "answer", "appeal"
 NEW = filters.UpdateType.MESSAGE
+PICTURE = NEW & (filters.PHOTO | (filters.Document.ALL & ~filters.ANIMATION))
 # A photo this long after the last word about it is more likely of something else.
 PATIENCE = timedelta(minutes=15)
 
@@ -56,6 +62,40 @@ async def ask_photo(update: Update, context: Context) -> str:
     turn.toast(update)
     turn.tell(View(turn.words.tr("Send the photo for #{number}.", number=report.id)))
     return PHOTO
+
+
+async def ask_answer(update: Update, context: Context) -> str:
+    """Wait for the answer to a reviewer's question."""
+    turn = context.turn
+    report = _own_report(update, turn)
+    clarifications.require_question(report)
+    _about(turn, report, ANSWER)
+    turn.toast(update)
+    turn.tell(
+        View(
+            turn.words.tr("Write, speak or photograph the answer for #{number}.", number=report.id)
+        )
+    )
+    return ANSWER
+
+
+async def ask_appeal(update: Update, context: Context) -> str:
+    """Wait for what speaks against a rejection."""
+    turn = context.turn
+    report = _own_report(update, turn)
+    appeals.require_open(report, policy=turn.policy)
+    _about(turn, report, APPEAL)
+    turn.toast(update)
+    turn.tell(
+        View(
+            turn.words.tr(
+                "Why should #{number} be looked at again? Write it in one message.\n"
+                "Somebody else decides then; this works once.",
+                number=report.id,
+            )
+        )
+    )
+    return APPEAL
 
 
 async def withdraw(update: Update, context: Context) -> int:
@@ -99,7 +139,7 @@ async def take_photo(update: Update, context: Context) -> str | int:
     """Add a photo to the report; if it is too late for that, it begins another."""
     turn, message = context.turn, _message(update)
     words, document = turn.words, message.document
-    step = report_steps.take_photo if document is None else report_steps.take_file
+    step = _photo_step(message)
     if _is_old(turn):
         return await _hand_on(update, context, step)
     try:
@@ -131,6 +171,57 @@ async def take_photo(update: Update, context: Context) -> str | int:
     return PHOTO
 
 
+async def take_answer(update: Update, context: Context) -> str | int:
+    """Bring the words back to the desk."""
+    turn, message = context.turn, _message(update)
+    if _is_old(turn) and _has_draft(turn):
+        return await _hand_on(update, context, report_steps.take_words)
+    answers_given.take_words(turn, _asked_report(turn), message)
+    return END
+
+
+async def take_spoken_answer(update: Update, context: Context) -> str | int:
+    """Bring a spoken answer back to the desk."""
+    turn, message = context.turn, _message(update)
+    if _is_old(turn) and _has_draft(turn):
+        return await _hand_on(update, context, report_steps.take_voice)
+    answers_given.take_voice(turn, _asked_report(turn), message)
+    return END
+
+
+async def take_photo_answer(update: Update, context: Context) -> str | int:
+    """Bring a photo back to the desk; more may follow it."""
+    turn = context.turn
+    try:
+        report = _asked_report(turn)
+    except AlreadyDecided as refusal:
+        turn.tell(View(escape(errors.sentence(refusal, words=turn.words))))
+        step = (
+            report_steps.take_photo if _message(update).document is None else report_steps.take_file
+        )
+        return await _hand_on(update, context, step)
+    with answers_given.taken(turn, report):
+        _about(turn, report, PHOTO)
+        return await take_photo(update, context)
+
+
+async def take_appeal(update: Update, context: Context) -> int:
+    """Put the appeal before the desk."""
+    turn, message = context.turn, _message(update)
+    number = conversations.subject(turn.session, name=ADDITION, key=(turn.me.id, turn.me.id))
+    report = reports.of_reporter(turn.session, report_id=number or 0, person_id=turn.me.id)
+    reports.lock(turn.session, report=report)
+    appeals.appeal(
+        turn.session, report=report, text=(message.text or "").strip(), policy=turn.policy
+    )
+    receipts.tell_riders(turn, report)
+    cards.redeal(turn, report)
+    turn.tell(
+        View(turn.words.tr("Your objection to #{number} is with the desk.", number=report.id))
+    )
+    return END
+
+
 async def done(update: Update, context: Context) -> int:
     """Enough photos."""
     context.turn.toast(update, context.turn.words.tr("Thanks. Ride safe."))
@@ -143,6 +234,10 @@ async def leave(update: Update, context: Context) -> int:
     return END
 
 
+def _photo_step(message: Message) -> Callable[[Update, Context], Awaitable[report_steps.State]]:
+    return report_steps.take_photo if message.document is None else report_steps.take_file
+
+
 def _message(update: Update) -> Message:
     message = update.effective_message
     assert message is not None
@@ -153,6 +248,27 @@ def _pressed_report(update: Update, turn: Turn) -> Report:
     press = callbacks.pressed(update)
     report = reports.of_reporter(turn.session, report_id=press.subject, person_id=turn.me.id)
     reports.lock_undecided(turn.session, report=report)
+    return report
+
+
+def _own_report(update: Update, turn: Turn) -> Report:
+    """The report a button is about, locked, in whatever state."""
+    press = callbacks.pressed(update)
+    report = reports.of_reporter(turn.session, report_id=press.subject, person_id=turn.me.id)
+    reports.lock(turn.session, report=report)
+    return report
+
+
+def _asked_report(turn: Turn) -> Report:
+    """The report whose question is being answered, locked."""
+    number = conversations.subject(turn.session, name=ADDITION, key=(turn.me.id, turn.me.id))
+    report = reports.of_reporter(turn.session, report_id=number or 0, person_id=turn.me.id)
+    reports.lock(turn.session, report=report)
+    try:
+        clarifications.require_question(report)
+    except AlreadyDecided:
+        conversations.forget(turn.session, name=ADDITION, key=(turn.me.id, turn.me.id))
+        raise
     return report
 
 
@@ -198,12 +314,24 @@ def addition_conversation() -> StoredConversation:
         CallbackQueryHandler(ask_note, callbacks.pattern(RECEIPT, "note")),
         CallbackQueryHandler(ask_photo, callbacks.pattern(RECEIPT, "photo")),
         CallbackQueryHandler(withdraw, callbacks.pattern(RECEIPT, "undo")),
+        CallbackQueryHandler(ask_answer, callbacks.pattern(RECEIPT, "answer")),
+        CallbackQueryHandler(ask_appeal, callbacks.pattern(RECEIPT, "appeal")),
         CallbackQueryHandler(done, callbacks.pattern(RECEIPT, "done")),
     ]
     return StoredConversation(
         name=ADDITION,
         entry_points=buttons,
         states={
+            ANSWER: [
+                *buttons,
+                MessageHandler(NEW & filters.TEXT & ~filters.COMMAND, take_answer),
+                MessageHandler(NEW & filters.VOICE, take_spoken_answer),
+                MessageHandler(PICTURE, take_photo_answer),
+            ],
+            APPEAL: [
+                *buttons,
+                MessageHandler(NEW & filters.TEXT & ~filters.COMMAND, take_appeal),
+            ],
             NOTE: [
                 *buttons,
                 MessageHandler(NEW & filters.TEXT & ~filters.COMMAND, take_note),
@@ -211,9 +339,7 @@ def addition_conversation() -> StoredConversation:
             ],
             PHOTO: [
                 *buttons,
-                MessageHandler(
-                    NEW & (filters.PHOTO | (filters.Document.ALL & ~filters.ANIMATION)), take_photo
-                ),
+                MessageHandler(PICTURE, take_photo),
             ],
         },
         fallbacks=[CommandHandler("cancel", leave, filters=NEW)],

@@ -1,7 +1,6 @@
 """A report at the review desk: its card dealt, and brought up to date as it moves on."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from html import escape
 
 from handlers import desk_views, views
@@ -76,15 +75,37 @@ def _deal_to(
         turn.call(chat.id, "sendVoice", voice=report.voice_file_id, caption=f"🎤 #{report.id}")
 
 
-def _view(turn: Turn, report: Report, facts: CardFacts, card: Card, words: Words) -> views.View:
-    with_photo = not card.has_album
-    return desk_views.card(report, facts, policy=turn.policy, words=words, with_photo=with_photo)
+def _view(
+    turn: Turn,
+    report: Report,
+    facts: CardFacts,
+    card: Card,
+    words: Words,
+    *,
+    menu: desk_views.Menu | None = None,
+) -> views.View:
+    return desk_views.card(
+        report,
+        facts,
+        policy=turn.policy,
+        words=words,
+        with_photo=not card.has_album,
+        menu=menu,
+    )
 
 
 def deal_anew(turn: Turn, *, chat_id: int) -> None:
     """Send the cards of a chat that has a new id: those of the old one cannot be edited."""
     for report in cards.unplaced(turn.session, chat_id=chat_id):
         refresh_review_cards(turn, report)
+
+
+def redeal(turn: Turn, report: Report) -> None:
+    """Send a report's card once more, below all others: something has come back to the desk."""
+    for card in cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW):
+        card.message_id, card.has_album = None, False
+    turn.session.flush()
+    deal(turn, report)
 
 
 def refresh_review_cards(turn: Turn, report: Report) -> None:
@@ -101,30 +122,30 @@ def refresh_review_cards(turn: Turn, report: Report) -> None:
         turn.show(card, _view(turn, report, facts, card, words))
 
 
-def show_reasons(turn: Turn, report: Report, *, chat: Chat) -> None:
-    """Offer a chat the reasons to reject an undecided report for, on the report's card.
+def show_menu(turn: Turn, report: Report, *, chat_id: int, menu: desk_views.Menu | None) -> None:
+    """Offer something on the card of a report in one chat; or its own buttons again.
 
     Like all else that becomes of a card it replaces what waits unsent for it: a decision that comes
     a moment later has the last word.
+
+    Args:
+        turn: the transaction; the report's row is locked in it.
+        report: whose card.
+        chat_id: where the card is.
+        menu: what to offer; None: the card's own buttons.
+
+    Raises:
+        OutOfDate: there is no card there.
     """
-    rows = desk_views.reason_rows(report, policy=turn.policy, words=turn.words_of(chat.language))
-    _show_in(turn, report, chat, rows)
-
-
-def hide_reasons(turn: Turn, report: Report, *, chat: Chat) -> None:
-    """Offer a chat the decisions again."""
-    _show_in(turn, report, chat, desk_views.decision_rows(report, turn.words_of(chat.language)))
-
-
-def _show_in(turn: Turn, report: Report, chat: Chat, rows: views.Rows) -> None:
     card = cards.find(
-        turn.session, report_id=report.id, chat_id=chat.id, purpose=CardPurpose.REVIEW
+        turn.session, report_id=report.id, chat_id=chat_id, purpose=CardPurpose.REVIEW
     )
     if card is None:
         raise OutOfDate
     facts = facts_of(turn, report, photos.of_report(turn.session, report_id=report.id))
-    view = _view(turn, report, facts, card, turn.words_of(chat.language))
-    turn.show(card, replace(view, rows=rows))
+    chat = chats.current(turn.session, chat_id=chat_id)
+    words = turn.words_of(chat.language) if chat else turn.words
+    turn.show(card, _view(turn, report, facts, card, words, menu=menu))
 
 
 def tell_reviewers_photo(turn: Turn, report: Report, photo: Photo) -> None:

@@ -12,7 +12,8 @@ from handlers.views import Button, Rows, View
 from locales import Words
 from models import Person, Report, clock
 from models.policy import Policy
-from models.workflow import DESK_STATES, State
+from models.workflow import State
+from services import claims
 from services.districts import District
 from services.reports import Record
 
@@ -110,10 +111,29 @@ def card_text(report: Report, facts: CardFacts, words: Words) -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """What a card offers for a moment instead of its own buttons.
+
+    Attributes:
+        rows: its buttons.
+        hint: what else can be done, in one line; empty if nothing.
+    """
+
+    rows: Rows
+    hint: str = ""
+
+
 def card(
-    report: Report, facts: CardFacts, *, policy: Policy, words: Words, with_photo: bool
+    report: Report,
+    facts: CardFacts,
+    *,
+    policy: Policy,
+    words: Words,
+    with_photo: bool,
+    menu: Menu | None = None,
 ) -> View:
-    """A review card: with its buttons while undecided, with the decision afterwards.
+    """A review card: what is reported, how it stands, and what may be done.
 
     Args:
         report: what it shows.
@@ -121,50 +141,265 @@ def card(
         policy: the reasons to reject for.
         words: the chat's language.
         with_photo: it carries the first photo itself; else an album went before it.
+        menu: what it offers instead of its own buttons.
     """
     photo_id = facts.photo_ids[0] if with_photo and facts.photo_ids else None
-    text = card_text(report, facts, words)
-    if report.state not in DESK_STATES:
-        decision = decision_line(report, policy=policy, words=words)
-        return View(f"{text}\n{decision}", photo_id=photo_id)
-    return View(text, rows=decision_rows(report, words), photo_id=photo_id)
+    lines = [card_text(report, facts, words), *_standing(report, policy=policy, words=words)]
+    if menu is not None:
+        lines.append(menu.hint)
+    text = "\n".join(line for line in lines if line)
+    return View(text, rows=menu.rows if menu else card_rows(report, words), photo_id=photo_id)
 
 
-def decision_rows(report: Report, words: Words) -> tuple[Sequence[Button], Sequence[Button]]:
-    """The buttons under an undecided report."""
-    pack = callbacks.pack
-    return (
-        tuple(
-            Button(
-                words.tr("Approve {stars}", stars=stars),
-                pack(callbacks.REVIEW, f"a{grade}", report.id),
-                style="success",
-            )
-            for grade, stars in enumerate(STARS, start=1)
-        ),
-        (Button(words.tr("Reject…"), pack(callbacks.REVIEW, "x", report.id), style="danger"),),
+def card_rows(report: Report, words: Words) -> Rows:
+    """The buttons of a card as its report stands."""
+    match State(report.state):
+        case State.SUBMITTED:
+            return (*decision_rows(report, words), _side_row(report, words))
+        case State.SECOND | State.DISPUTED:
+            take, undo = _side_row(report, words), _button(report, words.tr("Undo my vote"), "u")
+            return (*decision_rows(report, words, asking=False), (*take[:-1], undo))
+        case State.APPEALED:
+            return (*decision_rows(report, words, asking=False), _side_row(report, words)[:-1])
+        case State.ASKED:
+            return ((_button(report, words.tr("Decide without answer"), "qr"),),)
+        case State.HELD:
+            return ((_button(report, words.tr("Take up again"), "hr"),),)
+        case State.APPROVED | State.REJECTED | State.DUPLICATE if report.decided_by is not None:
+            return ((_button(report, words.tr("Undo"), "u"),),)
+    return ()
+
+
+def decision_rows(report: Report, words: Words, *, asking: bool = True) -> Rows:
+    """The buttons that decide.
+
+    Args:
+        report: one the desk has to decide on.
+        words: the chat's language.
+        asking: its rider may be asked, too.
+    """
+    approve = tuple(
+        _button(report, words.tr("Approve {stars}", stars=stars), f"a{grade}", style="success")
+        for grade, stars in enumerate(STARS, start=1)
+    )
+    duplicate = _button(report, words.tr("Duplicate…"), "d")
+    ask = (_button(report, words.tr("Ask…"), "q"),) if asking else ()
+    return (approve, (duplicate, *ask, _button(report, words.tr("Reject…"), "x", style="danger")))
+
+
+def _side_row(report: Report, words: Words) -> Sequence[Button]:
+    more = _button(report, words.tr("More…"), "o")
+    if claims.is_held(report):
+        release, over = words.tr("Release"), words.tr("Take over")
+        return (_button(report, release, "f"), _button(report, over, "t"), more)
+    return (_button(report, words.tr("I take it"), "t"), more)
+
+
+def _button(
+    report: Report, text: str, verb: str, argument: str = "", *, style: str | None = None
+) -> Button:
+    return Button(text, callbacks.pack(callbacks.REVIEW, verb, report.id, argument), style=style)
+
+
+def _in_pairs(buttons: Sequence[Button], *, size: int = 2) -> list[Sequence[Button]]:
+    return [buttons[i : i + size] for i in range(0, len(buttons), size)]
+
+
+def _back(report: Report, words: Words) -> Sequence[Button]:
+    return (_button(report, words.tr("« Back"), "b"),)
+
+
+def reasons(report: Report, *, policy: Policy, words: Words) -> Menu:
+    """The reasons to reject for, and the way back."""
+    buttons = [
+        _button(report, words.choose(reason.button.zh, reason.button.en), "r", reason.code)
+        for reason in policy.reject_reasons
+    ]
+    # Whoever opens the reasons and walks off must not keep colleagues from approving.
+    approve = decision_rows(report, words)[0]
+    return Menu(
+        [*_in_pairs(buttons), approve, _back(report, words)],
+        words.tr("✏️ Tap a reason, or reply to this card with your own."),
     )
 
 
-def reason_rows(report: Report, *, policy: Policy, words: Words) -> Rows:
-    """The buttons with the reasons to reject for, and the way back."""
-    pack = callbacks.pack
+def questions(report: Report, *, policy: Policy, words: Words) -> Menu:
+    """The questions a rider may be asked with one tap."""
     buttons = [
-        Button(
-            words.choose(reason.button.zh, reason.button.en),
-            pack(callbacks.REVIEW, "r", report.id, reason.code),
-        )
-        for reason in policy.reject_reasons
+        _button(report, words.choose(question.button.zh, question.button.en), "qq", question.code)
+        for question in policy.questions
     ]
-    rows: list[Sequence[Button]] = [buttons[i : i + 2] for i in range(0, len(buttons), 2)]
-    # Whoever opens the reasons and walks off must not keep colleagues from approving.
-    approve, _ = decision_rows(report, words)
-    back = (Button(words.tr("« Back"), pack(callbacks.REVIEW, "b", report.id)),)
-    return [*rows, approve, back]
+    return Menu(
+        [*_in_pairs(buttons), _back(report, words)],
+        words.tr("✏️ Tap a question, or reply to this card with your own."),
+    )
+
+
+def more(report: Report, words: Words) -> Menu:
+    """What is needed now and then."""
+    return Menu(
+        (
+            (_button(report, words.tr("Hold…"), "h"), _button(report, words.tr("Correct…"), "c")),
+            (_button(report, words.tr("Rider…"), "w"), *_back(report, words)),
+        )
+    )
+
+
+def replies(report: Report, hint: str, words: Words) -> Menu:
+    """Nothing but words are awaited now."""
+    return Menu((_back(report, words),), hint)
+
+
+def corrections(report: Report, words: Words) -> Menu:
+    """What may be put right."""
+    return Menu(
+        (
+            (
+                _button(report, words.tr("Category"), "cc"),
+                _button(report, words.tr("District"), "cd"),
+                _button(report, words.tr("Pin"), "cp"),
+            ),
+            _back(report, words),
+        )
+    )
+
+
+def categories(report: Report, *, policy: Policy, words: Words) -> Menu:
+    """The other categories."""
+    buttons = [
+        _button(
+            report,
+            f"{category.emoji} {words.choose(category.name.zh, category.name.en)}",
+            "cs",
+            category.code,
+        )
+        for category in policy.categories
+        if category.code != report.category
+    ]
+    return Menu([*_in_pairs(buttons, size=3), _back(report, words)])
+
+
+def districts(report: Report, nearest: Sequence[District], words: Words) -> Menu:
+    """The districts around a report."""
+    buttons = [
+        _button(report, words.choose(there.name_zh, there.name_en), "ds", there.code)
+        for there in nearest
+    ]
+    return Menu([*_in_pairs(buttons), _back(report, words)])
+
+
+def rider(report: Report, *, policy: Policy, is_banned: bool, warnings: int, words: Words) -> Menu:
+    """What may be done about a rider."""
+    bans = [
+        _button(
+            report,
+            words.trn("Ban {count} day", "Ban {count} days", days),
+            "wb",
+            str(days),
+            style="danger",
+        )
+        for days in policy.review.ban_days
+    ]
+    lift = [(_button(report, words.tr("Lift the ban"), "wl"),)] if is_banned else []
+    said = words.trn("{count} warning so far", "{count} warnings so far", warnings)
+    return Menu(
+        [
+            (_button(report, words.tr("Warn…"), "ww"), *bans),
+            *lift,
+            _back(report, words),
+        ],
+        f"👤 {said}",
+    )
+
+
+def candidate(
+    report: Report,
+    other: Report,
+    *,
+    distance_m: float,
+    photo_id: int | None,
+    left: int,
+    words: Words,
+) -> View:
+    """A report that may be of the same hazard, to be compared with the one on the card.
+
+    Args:
+        report: the one on the card.
+        other: the one that was there before.
+        distance_m: between them, in metres.
+        photo_id: the other's first photo, if it can be shown.
+        left: how many more there are.
+        words: the chat's language.
+    """
+    text = words.tr(
+        "🔗 Is #{number} the same as #{other}?\n{category} · {distance} away · {age} · {state}",
+        number=report.id,
+        other=other.id,
+        category=views.category_label(other, words),
+        distance=words.distance(distance_m),
+        age=words.ago(other.created_at, now=clock.now()),
+        state=views.state_line(other, words).split(" ", 1)[-1],
+    )
+    same = _button(report, words.tr("Yes, merge"), "m", callbacks.base36(other.id), style="primary")
+    rows: list[Sequence[Button]] = [(same,)]
+    if left > 0:
+        label = words.trn("Next ({count} more)", "Next ({count} more)", left)
+        rows.append((_button(report, label, "d", callbacks.base36(other.id)),))
+    return View(text, rows=rows, photo_id=photo_id)
+
+
+def words_for_what(report: Report, words: Words) -> View:
+    """Somebody replied to a card unasked: what are their words for?"""
+    return View(
+        words.tr("What is that for, about #{number}?", number=report.id),
+        rows=(
+            (
+                _button(report, words.tr("Ask the rider"), "k", "ask"),
+                _button(report, words.tr("Reject with it"), "k", "reject", style="danger"),
+                _button(report, words.tr("Hold"), "k", "hold"),
+            ),
+        ),
+    )
+
+
+def _standing(report: Report, *, policy: Policy, words: Words) -> list[str]:
+    """How a report stands, in lines below its facts."""
+    lines: list[str] = []
+    match State(report.state):
+        case State.SUBMITTED if report.question:
+            lines.append(words.tr("❓ {question} · answered", question=escape(report.question)))
+        case State.SECOND:
+            lines.append(words.tr("✌️ One reviewer has voted. A second one, please."))
+        case State.DISPUTED:
+            lines.append(words.tr("⚖️ Two reviewers differ. A chief decides."))
+        case State.APPEALED:
+            lines.append(
+                words.tr(
+                    "⚖️ The rider objects: “{text}”\nNot for {name}, who rejected it.",
+                    text=escape(report.appeal or ""),
+                    name=escape(report.decided_by_name or "–"),
+                )
+            )
+        case State.ASKED:
+            lines.append(
+                words.tr("❓ Asked: {question} · waiting", question=escape(report.question or ""))
+            )
+        case State.HELD:
+            lines.append(words.tr("⏸ On hold: {why}", why=escape(report.held_because or "")))
+    if claims.is_held(report) and report.claimed_until is not None:
+        lines.append(
+            words.tr(
+                "✋ {name} is on it until {clock}",
+                name=escape(report.claimed_by_name or ""),
+                clock=words.clock(report.claimed_until),
+            )
+        )
+    lines.append(decision_line(report, policy=policy, words=words))
+    return lines
 
 
 def decision_line(report: Report, *, policy: Policy, words: Words) -> str:
-    """Who decided what, and when: ✅ ★★ +10 · Lin · 14:05."""
+    """Who decided what, and when: ✅ ★★ +10 · Lin · 14:05; empty while nothing is decided."""
     at = words.clock(report.decided_at) if report.decided_at else ""
     name = escape(report.decided_by_name or "")
     match State(report.state):
@@ -173,9 +408,18 @@ def decision_line(report: Report, *, policy: Policy, words: Words) -> str:
             return f"✅ {stars} {words.signed(report.points or 0)} · {name} · {at}"
         case State.REJECTED:
             reason = policy.reject_reason(report.reject_reason or "")
-            label = words.choose(reason.button.zh, reason.button.en) if reason else ""
+            label = words.choose(
+                reason.button.zh if reason else report.reason_text_zh or "",
+                reason.button.en if reason else report.reason_text_en or "",
+            )
             rejected = words.tr("✖️ Rejected")
             return f"{rejected} · {escape(label)} · {name} · {at}"
+        case State.DUPLICATE:
+            same = words.tr("🔗 Same as #{number}", number=report.duplicate_of)
+            return f"{same} · {name} · {at}"
+        case State.UNANSWERED:
+            closed = words.tr("⌛ Closed, the rider did not answer")
+            return f"{closed} · {at}"
         case State.WITHDRAWN:
             withdrawn = words.tr("↩️ Withdrawn by the rider")
             return f"{withdrawn} · {at}"

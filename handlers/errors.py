@@ -13,16 +13,28 @@ from locales import Words
 from models.workflow import State
 from services.refusals import (
     AlreadyDecided,
+    AppealedBefore,
+    Busy,
+    ChiefOnly,
+    Claimed,
+    DecidedBefore,
+    MovedOn,
+    NoSuchReport,
     NotForYou,
+    NothingSaid,
+    NotYourDecision,
     OutOfDate,
     OutsideDistricts,
     OwnReport,
     Refusal,
     SamePhoto,
+    TooLateToAppeal,
+    TooLateToUndo,
     TooManyGuesses,
     TooManyPhotos,
     TooManyToday,
     UnknownCode,
+    VotedBefore,
     WrongSetupCode,
 )
 
@@ -63,6 +75,38 @@ def sentence(refusal: Refusal, *, words: Words, among_colleagues: bool = False) 
             return words.tr("That photo is in the report already.")
         case AlreadyDecided() as decided:
             return _decided(decided, words, among_colleagues=among_colleagues)
+        case Claimed(by=name, until=until):
+            return words.tr("{name} is on it until {clock}.", name=name, clock=words.clock(until))
+        case VotedBefore():
+            return words.tr("You have voted. A colleague has to, too.")
+        case ChiefOnly():
+            return words.tr("Two reviewers differ here. A chief decides.")
+        case DecidedBefore():
+            return words.tr("You decided it before. A colleague decides on the appeal.")
+        case NotYourDecision():
+            return words.tr("Only who decided can undo it.")
+        case TooLateToUndo(minutes=minutes):
+            return words.trn(
+                "Undoing works for {count} minute only.",
+                "Undoing works for {count} minutes only.",
+                minutes,
+            )
+        case MovedOn():
+            return words.tr("The other report was merged on; this cannot be undone any more.")
+        case AppealedBefore():
+            return words.tr("A report can be appealed once.")
+        case TooLateToAppeal(days=days):
+            return words.trn(
+                "An appeal is possible for {count} day only.",
+                "An appeal is possible for {count} days only.",
+                days,
+            )
+        case NoSuchReport(number=number):
+            return words.tr("#{number} is no open report.", number=number)
+        case NothingSaid():
+            return words.tr("Words, please: write them in reply.")
+        case Busy():
+            return words.tr("A colleague works on the other one right now. Please tap again.")
         case OwnReport():
             return words.tr("A colleague has to review your own report.")
         case NotForYou():
@@ -93,6 +137,20 @@ def _decided(decided: AlreadyDecided, words: Words, *, among_colleagues: bool) -
             return words.tr("{name} rejected it a moment ago.", name=name)
         case State.WITHDRAWN:
             return words.tr("It has been withdrawn.")
+        case State.ASKED:
+            return words.tr("A question to the rider is open.")
+        case State.HELD:
+            return words.tr("It is on hold.")
+        case State.UNANSWERED:
+            return words.tr("It was closed, since the question stayed open.")
+        case State.APPEALED:
+            return words.tr("An appeal is being looked at.")
+        case State.SECOND:
+            return words.tr("It waits for a second reviewer.")
+        case State.DISPUTED:
+            return words.tr("It waits for a chief.")
+        case State.SUBMITTED:
+            return words.tr("It waits for its decision.")
     return words.tr("It has been decided already.")
 
 

@@ -2,10 +2,11 @@
 
 from handlers import rider_views
 from handlers.context import Turn
+from locales import Words
 from models import Card, Report
 from models.cards import CardPurpose
 from models.workflow import UNDECIDED_STATES
-from services import cards, desk, ledger, people, reports
+from services import appeals, cards, desk, ledger, people, reports
 
 
 def tell_riders(turn: Turn, report: Report) -> None:
@@ -33,6 +34,26 @@ def show_receipt(turn: Turn, report: Report, *, person_id: int) -> Card:
         view = rider_views.receipt(report, district=district, wait_minutes=wait, words=words)
     else:
         balance = ledger.balance(turn.session, person_id=person_id)
-        view = rider_views.outcome(report, balance=balance, words=words)
+        may_appeal = appeals.is_open(report, policy=turn.policy)
+        view = rider_views.outcome(report, balance=balance, may_appeal=may_appeal, words=words)
     turn.show(card, view, is_new=is_new)
     return card
+
+
+def ask(turn: Turn, report: Report) -> None:
+    """Put the reviewer's question to the rider, beside what their receipt says."""
+    show_receipt(turn, report, person_id=report.reporter_id)
+    turn.say(report.reporter_id, rider_views.question(report, _words(turn, report)))
+
+
+def close_unanswered(turn: Turn, report: Report) -> None:
+    """Tell a rider that their report was closed for want of an answer."""
+    for person_id in reports.joiners(turn.session, report_id=report.id):
+        show_receipt(turn, report, person_id=person_id)
+    show_receipt(turn, report, person_id=report.reporter_id)
+    turn.say(report.reporter_id, rider_views.unanswered(report, _words(turn, report)))
+
+
+def _words(turn: Turn, report: Report) -> Words:
+    rider = people.find(turn.session, person_id=report.reporter_id)
+    return turn.words_of(rider.language if rider else None)

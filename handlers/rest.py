@@ -1,12 +1,16 @@
-"""Whatever nobody else took: forgotten buttons, unknown commands, words out of the blue."""
+"""Whatever nobody else took: forgotten buttons, unknown commands, words out of the blue.
+
+Words answer a reviewer's question, if one is open.
+"""
 
 from telegram import Update
 from telegram.ext import CallbackQueryHandler, MessageHandler, filters
 
-from handlers import callbacks
+from handlers import answers_given, callbacks
 from handlers.callbacks import RECEIPT
 from handlers.context import Context
 from handlers.views import View
+from services import clarifications, reports
 
 NEW_PRIVATE = filters.UpdateType.MESSAGE & filters.ChatType.PRIVATE
 
@@ -31,7 +35,14 @@ async def unknown_command(update: Update, context: Context) -> None:
 async def out_of_the_blue(update: Update, context: Context) -> None:
     """Something sent while nothing was asked."""
     message = update.effective_message
-    words = context.turn.words
+    turn, words = context.turn, context.turn.words
+    if message is not None and message.text:
+        report = clarifications.open_for(turn.session, person_id=turn.me.id)
+        if report is not None:
+            reports.lock(turn.session, report=report)
+            clarifications.require_question(report)
+            answers_given.take_words(turn, report, message)
+            return
     if message is not None and (message.video or message.video_note or message.animation):
         text = words.tr("Photos only for now. A screenshot of the video works.")
     else:

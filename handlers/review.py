@@ -1,45 +1,43 @@
 """The reviewers' buttons. No conversation: every press stands for itself, the truth is in the rows.
 
-    card ──[Approve ★…★★★]──▶ approved, points booked, the rider told
-      └───[Reject…]──▶ reasons ──[reason]──▶ rejected, the rider told
-                          └──[« Back]──▶ card
+    card ──[Approve ★…★★★]──▶ approved, points booked, the rider told ──[Undo]──▶ card
+      ├───[Duplicate…]──▶ candidates, one by one ──[Yes, merge]──▶ the rider follows the other
+      ├───[Ask…]──▶ questions ──[question] or a reply──▶ the rider is asked
+      ├───[Reject…]──▶ reasons ──[reason] or a reply──▶ rejected, the rider told
+      ├───[I take it]──▶ reserved for some minutes ──[Release]──▶ card
+      └───[More…]──▶ [Hold…] [Correct…] [Rider…]
 
 Who may: a member of the moderator chat the report belongs to, on no report of their own. Of two who
-press at once one wins; the other reads who it was.
+press at once one wins; the other reads who it was. What is written in reply is in replies.py.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from telegram import Update
 from telegram.ext import CallbackQueryHandler
 
-from handlers import callbacks, cards, receipts
+from handlers import callbacks, cards, decided, desk_views
 from handlers.callbacks import REVIEW, Press
 from handlers.context import Context, Turn
-from models import Chat, Report
-from services import chats, people, reports, review
-from services.refusals import AlreadyDecided, NotForYou, OutOfDate
-from services.review import Reviewer
+from handlers.seats import Seat, take_seat
+from models.cards import CardPurpose
+from services import cards as card_rows
+from services import (
+    claims,
+    clarifications,
+    corrections,
+    merges,
+    photos,
+    prompts,
+    reports,
+    review,
+    reviewers,
+)
+from services.prompts import PromptKind
+from services.refusals import AlreadyDecided, NotForYou, OutOfDate, UnknownCode
 
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """A reviewer before the card of a report.
-
-    Attributes:
-        turn: the transaction.
-        desk: the moderator chat the report belongs to.
-        chat_id: where the card is that they look at: the desk, or their private chat.
-        reviewer: who they are.
-        report: what the card shows; locked.
-    """
-
-    turn: Turn
-    desk: Chat
-    chat_id: int
-    reviewer: Reviewer
-    report: Report
+# Districts offered for a correction: the nearest.
+DISTRICTS = 8
 
 
 async def pressed(update: Update, context: Context) -> None:
@@ -81,69 +79,276 @@ def act(turn: Turn, press: Press, *, chat_id: int, person_id: int, name: str) ->
         raise
 
 
-def take_seat(turn: Turn, report: Report, *, chat_id: int, person_id: int, name: str) -> Seat:
-    """Sit somebody down before a card, if it is theirs to work on; the report is locked.
-
-    Raises:
-        NotForYou: it is not.
-    """
-    desk = chats.require_reviewer(
-        turn.session, chat_id=chat_id, person_id=person_id, district=report.district
-    )
-    chats.met(turn.session, chat_id=desk.id, person_id=person_id, name=name)
-    reports.lock(turn.session, report=report)
-    reviewer = Reviewer(
-        id=person_id,
-        name=name[:128],
-        is_chief=people.is_chief(turn.session, person_id=person_id),
-    )
-    return Seat(turn, desk, chat_id, reviewer, report)
+# --- deciding ---
 
 
-def _approve(seat: Seat, press: Press) -> None:
+def _approve(seat: Seat, press: Press) -> str | None:
     review.approve(
         seat.turn.session,
         report=seat.report,
         reviewer=seat.reviewer,
         grade=int(press.verb.removeprefix("a")),
         policy=seat.turn.policy,
+        desk_size=seat.desk_size,
     )
-    _tell(seat)
+    return decided.tell(seat)
 
 
-def _show_reasons(seat: Seat, press: Press) -> None:
-    reports.require_undecided(seat.report)
-    review.refuse_own(seat.turn.session, report=seat.report, reviewer=seat.reviewer)
-    cards.show_reasons(seat.turn, seat.report, chat=seat.desk)
-
-
-def _hide_reasons(seat: Seat, press: Press) -> None:
-    reports.require_undecided(seat.report)
-    cards.hide_reasons(seat.turn, seat.report, chat=seat.desk)
-
-
-def _reject(seat: Seat, press: Press) -> None:
+def _reject(seat: Seat, press: Press) -> str | None:
     review.reject(
         seat.turn.session,
         report=seat.report,
         reviewer=seat.reviewer,
-        reason=press.argument,
+        reason=review.reason_of(press.argument, policy=seat.turn.policy),
+        policy=seat.turn.policy,
+        desk_size=seat.desk_size,
+    )
+    return decided.tell(seat)
+
+
+def _merge(seat: Seat, press: Press) -> str | None:
+    review.merge(
+        seat.turn.session,
+        report=seat.report,
+        into=_number(press),
+        reviewer=seat.reviewer,
+    )
+    return decided.tell(seat)
+
+
+def _undo(seat: Seat, press: Press) -> str | None:
+    review.undo(
+        seat.turn.session, report=seat.report, reviewer=seat.reviewer, policy=seat.turn.policy
+    )
+    return decided.tell(seat)
+
+
+def _release(seat: Seat, press: Press) -> str | None:
+    review.release(seat.turn.session, report=seat.report, reviewer=seat.reviewer)
+    return decided.tell(seat)
+
+
+def _ask(seat: Seat, press: Press) -> str | None:
+    question = seat.turn.policy.question(press.argument)
+    if question is None:
+        raise UnknownCode
+    rider = decided.rider_words(seat)
+    clarifications.ask(
+        seat.turn.session,
+        report=seat.report,
+        reviewer=seat.reviewer,
+        text=rider.choose(question.text_zh, question.text_en),
+    )
+    return decided.tell(seat)
+
+
+def _recall(seat: Seat, press: Press) -> str | None:
+    clarifications.recall(seat.turn.session, report=seat.report, reviewer=seat.reviewer)
+    return decided.tell(seat)
+
+
+# --- claiming ---
+
+
+def _take(seat: Seat, press: Press) -> None:
+    session = seat.turn.session
+    reviewers.refuse_own(session, report=seat.report, reviewer=seat.reviewer)
+    claims.take(session, report=seat.report, reviewer=seat.reviewer, policy=seat.turn.policy)
+    cards.refresh_review_cards(seat.turn, seat.report)
+
+
+def _give_back(seat: Seat, press: Press) -> None:
+    claims.release(seat.turn.session, report=seat.report, reviewer=seat.reviewer)
+    cards.refresh_review_cards(seat.turn, seat.report)
+
+
+# --- putting right ---
+
+
+def _set_category(seat: Seat, press: Press) -> None:
+    corrections.category(
+        seat.turn.session,
+        report=seat.report,
+        reviewer=seat.reviewer,
+        code=press.argument,
         policy=seat.turn.policy,
     )
-    _tell(seat)
+    decided.tell(seat)
 
 
-def _tell(seat: Seat) -> None:
-    cards.refresh_review_cards(seat.turn, seat.report)
-    receipts.tell_riders(seat.turn, seat.report)
+def _set_district(seat: Seat, press: Press) -> None:
+    corrections.district(
+        seat.turn.session,
+        report=seat.report,
+        reviewer=seat.reviewer,
+        code=press.argument,
+        districts=seat.turn.house.districts,
+    )
+    decided.tell(seat)
+
+
+# --- menus ---
+
+
+def _show(seat: Seat, menu: desk_views.Menu) -> None:
+    cards.show_menu(seat.turn, seat.report, chat_id=seat.chat_id, menu=menu)
+
+
+def _may_begin(seat: Seat) -> None:
+    """Say at once what would be refused in the end."""
+    reports.require_undecided(seat.report)
+    reviewers.refuse_own(seat.turn.session, report=seat.report, reviewer=seat.reviewer)
+    claims.require_free(seat.report, reviewer=seat.reviewer)
+
+
+def _expect(seat: Seat, kind: PromptKind, text: str = "") -> None:
+    prompts.expect(
+        seat.turn.session,
+        chat_id=seat.chat_id,
+        person_id=seat.reviewer.id,
+        report_id=seat.report.id,
+        kind=kind,
+        text=text,
+    )
+
+
+def _show_reasons(seat: Seat, press: Press) -> None:
+    _may_begin(seat)
+    _expect(seat, PromptKind.REJECT)
+    _show(seat, desk_views.reasons(seat.report, policy=seat.turn.policy, words=seat.words))
+
+
+def _show_questions(seat: Seat, press: Press) -> None:
+    _may_begin(seat)
+    _expect(seat, PromptKind.ASK)
+    _show(seat, desk_views.questions(seat.report, policy=seat.turn.policy, words=seat.words))
+
+
+def _show_more(seat: Seat, press: Press) -> None:
+    reports.require_undecided(seat.report)
+    _show(seat, desk_views.more(seat.report, seat.words))
+
+
+def _show_corrections(seat: Seat, press: Press) -> None:
+    _may_begin(seat)
+    _show(seat, desk_views.corrections(seat.report, seat.words))
+
+
+def _show_categories(seat: Seat, press: Press) -> None:
+    _may_begin(seat)
+    _show(seat, desk_views.categories(seat.report, policy=seat.turn.policy, words=seat.words))
+
+
+def _show_districts(seat: Seat, press: Press) -> None:
+    _may_begin(seat)
+    around = seat.turn.house.districts.around(seat.report.latitude, seat.report.longitude)
+    others = [there for there in around if there.code != seat.report.district]
+    _show(seat, desk_views.districts(seat.report, others[:DISTRICTS], seat.words))
+
+
+def _await_pin(seat: Seat, press: Press) -> None:
+    _may_begin(seat)
+    _expect(seat, PromptKind.PIN)
+    hint = seat.words.tr("📍 Reply to this card with a location, or with “25.118, 118.905”.")
+    _show(seat, desk_views.replies(seat.report, hint, seat.words))
+
+
+def _await_hold(seat: Seat, press: Press) -> None:
+    _may_begin(seat)
+    _expect(seat, PromptKind.HOLD)
+    hint = seat.words.tr("⏸ Why on hold? Reply to this card.")
+    _show(seat, desk_views.replies(seat.report, hint, seat.words))
+
+
+def _hide_menu(seat: Seat, press: Press) -> None:
+    reports.require_undecided(seat.report)
+    prompts.forget(seat.turn.session, chat_id=seat.chat_id, person_id=seat.reviewer.id)
+    cards.show_menu(seat.turn, seat.report, chat_id=seat.chat_id, menu=None)
+
+
+def _show_candidate(seat: Seat, press: Press) -> str | None:
+    """The nearest open report around, or the one after the one shown last."""
+    _may_begin(seat)
+    turn, words = seat.turn, seat.words
+    _expect(seat, PromptKind.MERGE)
+    found = merges.candidates(turn.session, report=seat.report, policy=turn.policy)
+    if press.argument:
+        shown = [candidate.report.id for candidate in found]
+        last = _number(press)
+        found = found[shown.index(last) + 1 :] if last in shown else found
+    if not found:
+        return words.tr(
+            "No other open report within {distance}. If you know its number, reply to the card "
+            "with it.",
+            distance=words.distance(turn.policy.review.duplicate_m),
+        )
+    first = found[0]
+    picture = photos.first_of_report(turn.session, report_id=first.report.id)
+    view = desk_views.candidate(
+        seat.report,
+        first.report,
+        distance_m=first.distance_m,
+        photo_id=picture.id if picture else None,
+        left=len(found) - 1,
+        words=words,
+    )
+    card = card_rows.find(
+        turn.session,
+        report_id=seat.report.id,
+        chat_id=seat.chat_id,
+        purpose=CardPurpose.REVIEW,
+    )
+    turn.say(seat.chat_id, view, reply_to=card.message_id if card else None)
+    return None
+
+
+def _use_words(seat: Seat, press: Press) -> str | None:
+    """What somebody wrote in reply before they said what for."""
+    prompt = prompts.find(
+        seat.turn.session,
+        chat_id=seat.chat_id,
+        person_id=seat.reviewer.id,
+        report_id=seat.report.id,
+    )
+    kinds = (PromptKind.ASK, PromptKind.REJECT, PromptKind.HOLD)
+    if prompt is None or prompt.kind is not None or press.argument not in kinds:
+        raise OutOfDate
+    said = decided.use_words(seat, PromptKind(press.argument), prompt.text)
+    prompts.forget(seat.turn.session, chat_id=seat.chat_id, person_id=seat.reviewer.id)
+    return said
+
+
+def _number(press: Press) -> int:
+    try:
+        return int(press.argument, 36)
+    except ValueError:
+        raise OutOfDate from None
 
 
 _VERBS: dict[str, Callable[[Seat, Press], str | None]] = {
     "a1": _approve,
     "a2": _approve,
     "a3": _approve,
-    "x": _show_reasons,
-    "b": _hide_reasons,
     "r": _reject,
+    "m": _merge,
+    "u": _undo,
+    "t": _take,
+    "f": _give_back,
+    "x": _show_reasons,
+    "q": _show_questions,
+    "qq": _ask,
+    "qr": _recall,
+    "d": _show_candidate,
+    "o": _show_more,
+    "h": _await_hold,
+    "hr": _release,
+    "c": _show_corrections,
+    "cc": _show_categories,
+    "cs": _set_category,
+    "cd": _show_districts,
+    "ds": _set_district,
+    "cp": _await_pin,
+    "k": _use_words,
+    "b": _hide_menu,
 }
 HANDLERS = (CallbackQueryHandler(pressed, callbacks.pattern(REVIEW, *_VERBS)),)

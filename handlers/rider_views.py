@@ -3,7 +3,7 @@
 from html import escape
 
 from handlers import callbacks, views
-from handlers.views import Button, View
+from handlers.views import Button, Rows, View
 from locales import Words
 from models import Report
 from models.workflow import UNDECIDED_STATES, State
@@ -27,17 +27,56 @@ def receipt(
             "You'll hear after review, usually within {time}. Ride safe.",
             time=words.minutes(wait_minutes),
         )
-    pack = callbacks.pack
+    match State(report.state):
+        case State.ASKED:
+            tail = f"❓ {escape(report.question or '')}"
+            return View(f"{head}\n{tail}", rows=_answer_rows(report, words))
+        case State.APPEALED:
+            return View(f"{head}\n{views.state_line(report, words)}")
     return View(
         f"{head}\n{tail}",
         rows=(
             (
-                Button(words.tr("Add note"), pack(callbacks.RECEIPT, "note", report.id)),
-                Button(words.tr("Add photo"), pack(callbacks.RECEIPT, "photo", report.id)),
-                Button(words.tr("Withdraw"), pack(callbacks.RECEIPT, "undo", report.id)),
+                _button(report, words.tr("Add note"), "note"),
+                _button(report, words.tr("Add photo"), "photo"),
+                _button(report, words.tr("Withdraw"), "undo"),
             ),
         ),
     )
+
+
+def _button(report: Report, text: str, verb: str, *, style: str | None = None) -> Button:
+    return Button(text, callbacks.pack(callbacks.RECEIPT, verb, report.id), style=style)
+
+
+def _answer_rows(report: Report, words: Words) -> Rows:
+    return (
+        (
+            _button(report, words.tr("Answer"), "answer", style="primary"),
+            _button(report, words.tr("Withdraw"), "undo"),
+        ),
+    )
+
+
+def question(report: Report, words: Words) -> View:
+    """What the reviewer wants to know, as a message of its own: an edit would go unnoticed."""
+    text = words.tr(
+        "❓ About #{number}: {question}\nJust write the answer, or tap for a photo.",
+        number=report.id,
+        question=escape(report.question or ""),
+    )
+    return View(text, rows=_answer_rows(report, words))
+
+
+def unanswered(report: Report, words: Words) -> View:
+    """A report was closed because its question stayed open; an answer opens it again."""
+    text = words.tr(
+        "⌛ #{number} is closed, since the question stayed open: {question}\n"
+        "An answer opens it again, at any time.",
+        number=report.id,
+        question=escape(report.question or ""),
+    )
+    return View(text, rows=((_button(report, words.tr("Answer"), "answer", style="primary"),),))
 
 
 def joined(report: Report, *, district: District | None, words: Words) -> View:
@@ -55,12 +94,13 @@ def joined(report: Report, *, district: District | None, words: Words) -> View:
     return View(f"{head}\n{tail}")
 
 
-def outcome(report: Report, *, balance: int | None, words: Words) -> View:
+def outcome(report: Report, *, balance: int | None, may_appeal: bool = False, words: Words) -> View:
     """What the reporter reads once a report is decided or withdrawn.
 
     Args:
         report: the report.
         balance: the reporter's points after it; None for a joiner, who was paid none.
+        may_appeal: they may still object to a rejection.
         words: the reader's language.
     """
     category = views.category_label(report, words)
@@ -81,8 +121,25 @@ def outcome(report: Report, *, balance: int | None, words: Words) -> View:
                 category=category,
                 reason=escape(answer),
             )
+            if may_appeal:
+                appeal = _button(report, words.tr("Object"), "appeal")
+                return View(text, rows=((appeal,),))
         case State.WITHDRAWN:
             text = words.tr("↩️ #{number} withdrawn.", number=report.id)
+        case State.DUPLICATE:
+            text = words.tr(
+                "🔗 #{number} is the same as #{other}, reported before · {category}\n"
+                "You follow that one now and hear how it goes on.",
+                number=report.id,
+                other=report.duplicate_of,
+                category=category,
+            )
+        case State.UNANSWERED:
+            return (
+                unanswered(report, words)
+                if balance is not None
+                else View(f"#{report.id} · {category}\n{views.state_line(report, words)}")
+            )
         case _:
             text = words.tr(
                 "✅ #{number}, which you saw too, was approved · {category}",

@@ -12,6 +12,8 @@ from services import (
     alarms,
     attempts,
     chats,
+    claims,
+    clarifications,
     conversations,
     decisions,
     drafts,
@@ -58,6 +60,19 @@ def overdue(turn: Turn) -> list[Report]:
 def deal(turn: Turn, report: Report) -> None:
     """Deal a report that is overdue."""
     cards.deal_late(turn, report)
+
+
+def end_claim(turn: Turn, report: Report) -> None:
+    """Show that nobody has a card any more whose claim has run out."""
+    claims.end(turn.session, report=report)
+    cards.refresh_review_cards(turn, report)
+
+
+def close_unanswered(turn: Turn, report: Report) -> None:
+    """Close a report whose rider has left a question open for too long."""
+    clarifications.close(turn.session, report=report)
+    cards.refresh_review_cards(turn, report)
+    receipts.close_unanswered(turn, report)
 
 
 def catch_up(turn: Turn, person: Person, since: datetime) -> None:

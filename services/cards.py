@@ -23,6 +23,17 @@ def find(session: Session, *, report_id: int, chat_id: int, purpose: CardPurpose
     return session.scalar(_FIND, {"report_id": report_id, "chat_id": chat_id, "purpose": purpose})
 
 
+def report_on(session: Session, *, chat_id: int, message_id: int) -> int | None:
+    """The number of the report a message shows to reviewers; None if it shows none."""
+    return session.scalar(
+        select(Card.report_id).where(
+            Card.chat_id == chat_id,
+            Card.message_id == message_id,
+            Card.purpose == CardPurpose.REVIEW,
+        )
+    )
+
+
 def find_or_make(
     session: Session, *, report_id: int, chat_id: int, purpose: CardPurpose
 ) -> tuple[Card, bool]:

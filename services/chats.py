@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from models import Card, Chat, ChatPause, Membership, Outgoing, clock
@@ -124,6 +124,16 @@ def require_reviewer(session: Session, *, chat_id: int, person_id: int, district
     if membership is not None and membership.status in GONE:
         raise NotForYou
     return chat
+
+
+def reviewers(session: Session, *, chat_id: int) -> int:
+    """How many people are known to be in a moderator chat."""
+    found = session.scalar(
+        select(func.count())
+        .select_from(Membership)
+        .where(Membership.chat_id == chat_id, Membership.status.not_in(GONE))
+    )
+    return found or 0
 
 
 def member(session: Session, *, chat_id: int, person_id: int, status: str, name: str) -> None:

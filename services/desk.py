@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from models import Report, clock
-from models.workflow import State
+from models.workflow import DECIDED_STATES
 from services.statements import Prepared
 
 # From so many decisions of late on, a promise can be made.
@@ -38,7 +38,7 @@ def usual_wait_minutes(session: Session) -> int | None:
     decisions = [
         decided - created
         for created, decided, state in rows
-        if decided is not None and state != State.WITHDRAWN
+        if decided is not None and state in DECIDED_STATES
     ]
     if len(decisions) < ENOUGH:
         return None

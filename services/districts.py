@@ -176,6 +176,21 @@ class Districts:
         metres, index = min((metres_to(index), index) for index in range(len(self.districts)))
         return self.districts[index], metres
 
+    def around(self, latitude: float, longitude: float) -> list[District]:
+        """All districts, the nearest to a place first.
+
+        Args:
+            latitude: degrees north.
+            longitude: degrees east.
+        """
+        from shapely import Point  # noqa: PLC0415
+
+        if not _is_place(latitude, longitude):
+            return list(self.districts)
+        point = Point(self._frame.flat(latitude, longitude))
+        order = sorted(range(len(self)), key=lambda index: self._shapes[index].distance(point))
+        return [self.districts[index] for index in order]
+
     def near_place(
         self, latitude: float, longitude: float, within_m: float
     ) -> tuple[Place, float] | None:

@@ -13,6 +13,8 @@ from models.ledger import AccountKind
 from services.upserts import insert_new
 
 PROGRAMME = (AccountKind.PROGRAMME, 0)
+# The rule under which a booking is taken back.
+REVERSAL = "reversal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,70 @@ def pay_rider(
     """
     if points <= 0:
         raise ValueError("only points can be paid")
+    rider = account_id(session, kind=AccountKind.RIDER, owner_id=person_id)
+    programme = account_id(session, kind=PROGRAMME[0], owner_id=PROGRAMME[1])
+    return _book(
+        session,
+        rule=rule,
+        subject=subject,
+        report_id=report_id,
+        terms=terms,
+        amounts=((rider, points), (programme, -points)),
+    )
+
+
+def reverse_last(session: Session, *, rule: str, report_id: int) -> bool:
+    """Book back what a rule paid last for a report, by a reversing entry, once.
+
+    Args:
+        session: the transaction.
+        rule: which rule paid.
+        report_id: for which report.
+
+    Returns:
+        False if nothing was paid, or it was booked back before.
+    """
+    paid = session.scalar(
+        select(func.max(LedgerTransaction.id)).where(
+            LedgerTransaction.rule == rule, LedgerTransaction.report_id == report_id
+        )
+    )
+    if paid is None:
+        return False
+    entries = session.execute(
+        select(LedgerEntry.account_id, LedgerEntry.points)
+        .where(LedgerEntry.transaction_id == paid)
+        .order_by(LedgerEntry.id)
+    ).all()
+    return _book(
+        session,
+        rule=REVERSAL,
+        subject=f"transaction:{paid}",
+        report_id=report_id,
+        terms={"of": rule},
+        amounts=[(account, -points) for account, points in entries],
+    )
+
+
+def count(session: Session, *, rule: str, report_id: int) -> int:
+    """How often a rule has paid for a report, what was booked back included."""
+    found = session.scalar(
+        select(func.count(LedgerTransaction.id)).where(
+            LedgerTransaction.rule == rule, LedgerTransaction.report_id == report_id
+        )
+    )
+    return found or 0
+
+
+def _book(
+    session: Session,
+    *,
+    rule: str,
+    subject: str,
+    report_id: int | None,
+    terms: dict[str, Any],
+    amounts: Sequence[tuple[int, int]],
+) -> bool:
     values = {
         "rule": rule,
         "subject": subject,
@@ -86,10 +152,8 @@ def pay_rider(
             LedgerTransaction.rule == rule, LedgerTransaction.subject == subject
         )
     )
-    rider = account_id(session, kind=AccountKind.RIDER, owner_id=person_id)
-    programme = account_id(session, kind=PROGRAMME[0], owner_id=PROGRAMME[1])
-    for account, amount in ((rider, points), (programme, -points)):
-        session.add(LedgerEntry(transaction_id=transaction_id, account_id=account, points=amount))
+    for account, points in amounts:
+        session.add(LedgerEntry(transaction_id=transaction_id, account_id=account, points=points))
     session.flush()
     return True
 

@@ -118,6 +118,11 @@ def is_chief(session: Session, *, person_id: int) -> bool:
     return session.scalar(held.limit(1)) is not None
 
 
+def chiefs(session: Session) -> set[int]:
+    """The ids of all who may settle what reviewers cannot agree on, admins among them."""
+    return set(session.scalars(select(Role.person_id).where(Role.role.in_((ADMIN, CHIEF)))))
+
+
 def require_admin(session: Session, *, person_id: int) -> None:
     """Stop anybody else.
 

@@ -78,6 +78,72 @@ class AlreadyDecided(Refusal):
     by: str | None
 
 
+@dataclass(eq=False)
+class Claimed(Refusal):
+    """A colleague has reserved the card.
+
+    Attributes:
+        by: their name, as colleagues know them.
+        until: when the claim ends by itself.
+    """
+
+    by: str
+    until: datetime
+
+
+class VotedBefore(Refusal):
+    """Two reviewers have to agree, and this one has had their say."""
+
+
+class ChiefOnly(Refusal):
+    """Reviewers could not agree; a chief decides."""
+
+
+class DecidedBefore(Refusal):
+    """Who rejected a report does not decide on the appeal."""
+
+
+class NotYourDecision(Refusal):
+    """Only who made a decision may undo it."""
+
+
+@dataclass(eq=False)
+class TooLateToUndo(Refusal):
+    """The time to undo a decision is over; `minutes` is how long it was."""
+
+    minutes: int
+
+
+class MovedOn(Refusal):
+    """What would be undone has been built upon meanwhile."""
+
+
+class AppealedBefore(Refusal):
+    """A rejection may be appealed once."""
+
+
+@dataclass(eq=False)
+class TooLateToAppeal(Refusal):
+    """The time for an appeal is over; `days` is how long it was."""
+
+    days: int
+
+
+@dataclass(eq=False)
+class NoSuchReport(Refusal):
+    """There is no report of that number that could be meant."""
+
+    number: int
+
+
+class NothingSaid(Refusal):
+    """Words were needed, and there were none."""
+
+
+class Busy(Refusal):
+    """Somebody works on the other report at this very moment."""
+
+
 class UnknownCode(Refusal):
     """A category or reason that does not exist (any more)."""
 

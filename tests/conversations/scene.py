@@ -192,3 +192,8 @@ def buttons_of(message: Message) -> list[tuple[str, str]]:
     """The inline buttons of a message: data and label."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
     return [(button.get("callback_data", ""), button["text"]) for row in rows for button in row]
+
+
+def labels_of(message: Message) -> list[str]:
+    """The words on the inline buttons of a message."""
+    return [label for _, label in buttons_of(message)]

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from handlers import answers, cards, timers
+from handlers import answers, cards, receipts, timers
 from handlers.context import Turn
 from models import Card, Photo, Report
 from models.cards import CardPurpose
 from services import chats, photos, reports, review
 from services.districts import Districts
-from services.review import Reviewer
+from services.reviewers import Reviewer
 from tests.conversations.people import DESK, LIN
 from tests.conversations.scene import Scene
 from tests.drills.flights import FLIGHTS, ONE, Flight, a_report, possible_outcomes
@@ -95,9 +95,10 @@ class TestWhatComesBesideADecision:
                     reviewer=Reviewer(LIN, "Lin", is_chief=False),
                     grade=1,
                     policy=turn.policy,
+                    desk_size=1,
                 )
                 cards.refresh_review_cards(turn, row)
-                cards.tell_riders(turn, row)
+                receipts.tell_riders(turn, row)
 
             def refuse_file(turn: Turn) -> None:
                 why = photos.Refused.NOT_A_PICTURE

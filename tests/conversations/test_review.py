@@ -6,7 +6,7 @@ import pytest
 
 from models import Card, LedgerEntry, LedgerTransaction, Report, clock
 from tests.conversations.people import CHEN, DESK, LIN, RESIDENT, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, Scene, buttons_of, text_of
+from tests.conversations.scene import HERE, Scene, buttons_of, labels_of, text_of
 from tests.pictures import jpeg, jpeg_with_gps
 
 
@@ -78,7 +78,7 @@ class TestDecision:
         text = scene.said(DESK)
         assert "Lin" in text or "林" in text
         assert f"+{points}" in text
-        assert buttons_of(scene.last(DESK)) == []
+        assert labels_of(scene.last(DESK)) == ["撤销"]
         assert f"#{report.id} approved · +{points} points (balance {points})" in scene.said(RIDER)
         entries = scene.rows(LedgerEntry)
         assert sum(entry.points for entry in entries) == 0
@@ -112,7 +112,7 @@ class TestDecision:
         clock.advance(timedelta(minutes=2))
         await scene.settle()
         assert "+10" in scene.said(DESK)
-        assert buttons_of(scene.last(DESK)) == []
+        assert labels_of(scene.last(DESK)) == ["撤销"]
 
     async def test_of_two_taps_at_once_one_wins(self, scene: Scene) -> None:
         await reported(scene)

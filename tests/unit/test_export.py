@@ -8,7 +8,7 @@ import pytest
 
 from bot.export import Format, NoPlaces, counted, write
 from services import exports, review
-from services.review import Reviewer
+from services.reviewers import Reviewer
 
 
 @pytest.fixture
@@ -23,6 +23,7 @@ def rows(database, scene, policy, midday):
             reviewer=Reviewer(reviewer.id, "Lin", is_chief=False),
             grade=2,
             policy=policy,
+            desk_size=1,
         )
         return (
             list(exports.reports(session)),

@@ -11,7 +11,7 @@ from bot.database import Database, create
 from bot.export import Format, write
 from models import Draft, Outgoing, SeenUpdate, clock
 from services import drafts, exports, ledger, outbox, reports, review
-from services.review import Reviewer
+from services.reviewers import Reviewer
 from tests import rows
 from tests.scene import UP_THE_ROAD
 
@@ -30,14 +30,16 @@ def live(session, scene):
             reviewer=Reviewer(7, "林审核", is_chief=False),
             grade=grade,
             policy=scene.policy,
+            desk_size=1,
         )
     refused = scene.report(session, other, place=UP_THE_ROAD)
     review.reject(
         session,
         report=refused,
         reviewer=Reviewer(7, "林审核", is_chief=False),
-        reason=scene.policy.reject_reasons[0].code,
+        reason=review.reason_of(scene.policy.reject_reasons[0].code, policy=scene.policy),
         policy=scene.policy,
+        desk_size=1,
     )
     waiting = scene.report(session, rider)
     reports.join(session, report=waiting, person=other)

@@ -16,7 +16,7 @@ from services.refusals import (
     TooManyPhotos,
     TooManyToday,
 )
-from services.review import Reviewer
+from services.reviewers import Reviewer
 from tests.scene import HERE, NEXT_DOOR, UP_THE_ROAD
 
 
@@ -33,6 +33,7 @@ def approve(session, report, scene):
         reviewer=Reviewer(7, "林审核", is_chief=False),
         grade=1,
         policy=scene.policy,
+        desk_size=1,
     )
 
 
@@ -149,8 +150,9 @@ def test_what_no_longer_lies_in_the_street_is_not_offered(database, scene, midda
             session,
             report=rejected,
             reviewer=Reviewer(7, "林", is_chief=False),
-            reason="unclear",
+            reason=review.reason_of("unclear", policy=scene.policy),
             policy=scene.policy,
+            desk_size=1,
         )
         assert around(session) == [approved.id]
         assert around(session, since=midday + timedelta(seconds=1)) == []
@@ -353,8 +355,9 @@ def test_a_riders_record_counts_decisions_only(database, scene):
             session,
             report=two,
             reviewer=Reviewer(7, "林", is_chief=False),
-            reason="unclear",
+            reason=review.reason_of("unclear", policy=scene.policy),
             policy=scene.policy,
+            desk_size=1,
         )
         assert reports.record_of(session, person_id=rider.id) == reports.Record(1, 2)
 

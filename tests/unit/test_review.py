@@ -14,17 +14,19 @@ from models import LedgerEntry, LedgerTransaction, Report, ReportEvent
 from models.workflow import State
 from services import ledger, reports, review
 from services.refusals import AlreadyDecided, OwnReport, Refusal, UnknownCode
-from services.review import Reviewer
+from services.reviewers import Reviewer
 
 
 def approve(session, report, scene, *, reviewer=7, name="林审核", grade=2):
-    return review.approve(
+    review.approve(
         session,
         report=report,
         reviewer=Reviewer(reviewer, name, is_chief=False),
         grade=grade,
         policy=scene.policy,
+        desk_size=1,
     )
+    return report.points
 
 
 def reject(session, report, scene, *, reviewer=7, name="林审核", reason="unclear"):
@@ -32,8 +34,9 @@ def reject(session, report, scene, *, reviewer=7, name="林审核", reason="uncl
         session,
         report=report,
         reviewer=Reviewer(reviewer, name, is_chief=False),
-        reason=reason,
+        reason=review.reason_of(reason, policy=scene.policy),
         policy=scene.policy,
+        desk_size=1,
     )
 
 

@@ -12,7 +12,7 @@ from bot import schema
 from bot.database import create
 from models import Base, Person, Report
 from services import errands, ledger, outbox, review
-from services.review import Reviewer
+from services.reviewers import Reviewer
 from tests.conftest import url_of
 
 
@@ -70,6 +70,7 @@ def fill(engine, scene):
             reviewer=Reviewer(7, "林审核", is_chief=False),
             grade=2,
             policy=scene.policy,
+            desk_size=1,
         )
         outbox.queue(session, chat_id=report.reporter_id, method="sendMessage", payload={})
         session.commit()

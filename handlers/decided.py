@@ -1,0 +1,75 @@
+"""What follows a reviewer's act, whether it was a tap or a reply: everybody it concerns is told."""
+
+from handlers import cards, receipts
+from handlers.seats import Seat
+from locales import Words
+from models.workflow import State
+from services import clarifications, people, reports, review
+from services.prompts import PromptKind
+from services.refusals import NothingSaid
+
+
+def tell(seat: Seat) -> str | None:
+    """Show a report's new state to the desk and to the riders it concerns.
+
+    Returns:
+        What to say to the reviewer for a moment; None if the card says it all.
+    """
+    turn, report = seat.turn, seat.report
+    cards.refresh_review_cards(turn, report)
+    match report.state:
+        case State.SECOND | State.DISPUTED:
+            # Riders hear of decisions, not of votes.
+            return seat.words.tr("Your vote counts. A colleague decides with you.")
+        case State.ASKED:
+            receipts.ask(turn, report)
+        case State.DUPLICATE if report.duplicate_of is not None:
+            receipts.tell_riders(turn, report)
+            other = reports.get(turn.session, report_id=report.duplicate_of)
+            if other is not None:
+                cards.refresh_review_cards(turn, other)
+        case _:
+            receipts.tell_riders(turn, report)
+    return None
+
+
+def rider_words(seat: Seat) -> Words:
+    """The language of the rider whose report it is."""
+    rider = people.find(seat.turn.session, person_id=seat.report.reporter_id)
+    return seat.turn.words_of(rider.language if rider else None)
+
+
+def use_words(seat: Seat, kind: PromptKind, text: str) -> str | None:
+    """Do with a reviewer's words what they are for.
+
+    Args:
+        seat: who wrote them, about which report.
+        kind: to ask, to reject or to hold.
+        text: the words.
+
+    Returns:
+        What to say to the reviewer; None if the card says it all.
+
+    Raises:
+        Refusal: as for the button.
+    """
+    session, report, reviewer = seat.turn.session, seat.report, seat.reviewer
+    if not text.strip():
+        raise NothingSaid
+    match kind:
+        case PromptKind.ASK:
+            clarifications.ask(session, report=report, reviewer=reviewer, text=text.strip())
+        case PromptKind.REJECT:
+            review.reject(
+                session,
+                report=report,
+                reviewer=reviewer,
+                reason=review.own_words(text),
+                policy=seat.turn.policy,
+                desk_size=seat.desk_size,
+            )
+        case PromptKind.HOLD:
+            review.hold(session, report=report, reviewer=reviewer, reason=text)
+        case _:
+            raise ValueError(f"words are not for {kind}")
+    return tell(seat)
