@@ -5,13 +5,13 @@ from html import escape
 from telegram import Update
 from telegram.ext import CallbackQueryHandler, CommandHandler, filters
 
-from handlers import callbacks, views
+from handlers import callbacks, rider_views, views
 from handlers.callbacks import MY_REPORTS
 from handlers.context import Context, Turn
 from handlers.views import Button, View
 from models import Report, clock
 from models.workflow import State
-from services import photos, reports
+from services import appeals, photos, reports
 from services.refusals import OutOfDate
 
 
@@ -45,7 +45,11 @@ async def show_one(update: Update, context: Context) -> None:
     report = reports.visible_to(turn.session, report_id=press.subject, person_id=turn.me.id)
     turn.toast(update)
     picture = photos.first_of_report(turn.session, report_id=report.id)
-    turn.tell(View(_in_full(turn, report), photo_id=picture.id if picture else None))
+    rows: views.Rows = ()
+    if report.reporter_id == turn.me.id:
+        may_appeal = appeals.is_open(report, policy=turn.policy)
+        rows = rider_views.next_rows(report, may_appeal=may_appeal, words=turn.words)
+    turn.tell(View(_in_full(turn, report), rows=rows, photo_id=picture.id if picture else None))
 
 
 def _page(turn: Turn, page: int) -> View:
@@ -98,6 +102,8 @@ def _in_full(turn: Turn, report: Report) -> str:
     if report.state == State.REJECTED:
         answer = words.choose(report.reason_text_zh or "", report.reason_text_en or "")
         lines.append(escape(answer))
+    if report.state in (State.ASKED, State.UNANSWERED):
+        lines.append(f"❓ {escape(report.question or '')}")
     if report.note and report.reporter_id == turn.me.id:
         lines.append(f"💬 {escape(report.note[: views.NOTE_ON_CARD])}")
     return "\n".join(lines)

@@ -23,7 +23,10 @@ async def show_points(update: Update, context: Context) -> None:
 
 
 def _line(line: Line, words: Words) -> str:
-    about = words.tr("#{number} approved", number=line.report_id)
+    if line.rule == ledger.REVERSAL:
+        about = words.tr("#{number} approval undone", number=line.report_id)
+    else:
+        about = words.tr("#{number} approved", number=line.report_id)
     return f"{words.signed(line.points)} · {about} · {words.day(line.at)}"
 
 

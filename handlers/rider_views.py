@@ -27,22 +27,39 @@ def receipt(
             "You'll hear after review, usually within {time}. Ride safe.",
             time=words.minutes(wait_minutes),
         )
+    rows = next_rows(report, may_appeal=False, words=words)
     match State(report.state):
         case State.ASKED:
             tail = f"❓ {escape(report.question or '')}"
-            return View(f"{head}\n{tail}", rows=_answer_rows(report, words))
         case State.APPEALED:
-            return View(f"{head}\n{views.state_line(report, words)}")
-    return View(
-        f"{head}\n{tail}",
-        rows=(
-            (
-                _button(report, words.tr("Add note"), "note"),
-                _button(report, words.tr("Add photo"), "photo"),
-                _button(report, words.tr("Withdraw"), "undo"),
-            ),
-        ),
-    )
+            tail = views.state_line(report, words)
+    return View(f"{head}\n{tail}", rows=rows)
+
+
+def next_rows(report: Report, *, may_appeal: bool, words: Words) -> Rows:
+    """What its rider may still do with a report.
+
+    Args:
+        report: theirs.
+        may_appeal: they may still object to its rejection.
+        words: the rider's language.
+    """
+    match State(report.state):
+        case State.ASKED:
+            return _answer_rows(report, words)
+        case State.UNANSWERED:
+            return ((_button(report, words.tr("Answer"), "answer", style="primary"),),)
+        case State.REJECTED if may_appeal:
+            return ((_button(report, words.tr("Object"), "appeal"),),)
+        case State.SUBMITTED | State.SECOND | State.DISPUTED | State.HELD:
+            return (
+                (
+                    _button(report, words.tr("Add note"), "note"),
+                    _button(report, words.tr("Add photo"), "photo"),
+                    _button(report, words.tr("Withdraw"), "undo"),
+                ),
+            )
+    return ()
 
 
 def _button(report: Report, text: str, verb: str, *, style: str | None = None) -> Button:
@@ -76,7 +93,7 @@ def unanswered(report: Report, words: Words) -> View:
         number=report.id,
         question=escape(report.question or ""),
     )
-    return View(text, rows=((_button(report, words.tr("Answer"), "answer", style="primary"),),))
+    return View(text, rows=next_rows(report, may_appeal=False, words=words))
 
 
 def joined(report: Report, *, district: District | None, words: Words) -> View:
@@ -121,9 +138,9 @@ def outcome(report: Report, *, balance: int | None, may_appeal: bool = False, wo
                 category=category,
                 reason=escape(answer),
             )
-            if may_appeal:
-                appeal = _button(report, words.tr("Object"), "appeal")
-                return View(text, rows=((appeal,),))
+            if balance is not None:
+                rows = next_rows(report, may_appeal=may_appeal, words=words)
+                return View(text, rows=rows)
         case State.WITHDRAWN:
             text = words.tr("↩️ #{number} withdrawn.", number=report.id)
         case State.DUPLICATE:
