@@ -36,6 +36,8 @@ from services import (
 from services.prompts import PromptKind
 from services.refusals import AlreadyDecided, NotForYou, OutOfDate, UnknownCode
 
+# Buttons of questions beside the card: to merge, and what a reply was for.
+_ONCE = frozenset({"m", "k"})
 # Districts offered for a correction: the nearest.
 DISTRICTS = 8
 
@@ -46,10 +48,17 @@ async def pressed(update: Update, context: Context) -> None:
     chat, user = update.effective_chat, update.effective_user
     if chat is None or user is None:
         raise OutOfDate
-    context.turn.toast(
-        update,
-        act(context.turn, press, chat_id=chat.id, person_id=user.id, name=user.first_name),
-    )
+    turn, message = context.turn, update.effective_message
+    said = act(turn, press, chat_id=chat.id, person_id=user.id, name=user.first_name)
+    turn.toast(update, said)
+    if message is not None and (press.verb in _ONCE or (press.verb == "d" and press.argument)):
+        # It was a question beside the card, and has been answered.
+        turn.call(
+            chat.id,
+            "editMessageReplyMarkup",
+            message_id=message.message_id,
+            reply_markup={"inline_keyboard": []},
+        )
 
 
 def act(turn: Turn, press: Press, *, chat_id: int, person_id: int, name: str) -> str:

@@ -266,6 +266,7 @@ class TestDuplicate:
         first, second = await self.two(scene)
         await tap(scene, LIN, second, "重复")
         await scene.press(LIN, DESK, "合并")
+        assert not any("合并" in label for label in labels_of(scene.last(DESK)))
         merged = fresh(scene, second)
         assert (merged.state, merged.duplicate_of) == ("duplicate", first.id)
         assert f"与 #{first.id} 相同" in text_of(card_of(scene, second))
