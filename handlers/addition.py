@@ -26,7 +26,7 @@ from telegram.ext import (
     filters,
 )
 
-from handlers import answers_given, callbacks, cards, errors, receipts, supplements, views
+from handlers import callbacks, cards, errors, receipts, supplements, views
 from handlers import report as report_steps
 from handlers.callbacks import RECEIPT
 from handlers.context import Context, Turn
@@ -139,11 +139,12 @@ async def take_photo(update: Update, context: Context) -> str | int:
     """Add a photo to the report; if it is too late for that, it begins another."""
     turn, message = context.turn, _message(update)
     words, document = turn.words, message.document
-    step = _photo_step(message)
-    if _is_old(turn):
+    step, asked = _photo_step(message), _is_asked(turn)
+    # Who was asked may first have to ride there.
+    if _is_old(turn) and not asked:
         return await _hand_on(update, context, step)
     try:
-        report = _subject(turn)
+        report = _asked_report(turn) if asked else _subject(turn)
     except (NotForYou, AlreadyDecided) as refusal:
         turn.tell(View(escape(errors.sentence(refusal, words=words))))
         return await _hand_on(update, context, step)
@@ -176,7 +177,11 @@ async def take_answer(update: Update, context: Context) -> str | int:
     turn, message = context.turn, _message(update)
     if _is_old(turn) and _has_draft(turn):
         return await _hand_on(update, context, report_steps.take_words)
-    answers_given.take_words(turn, _asked_report(turn), message)
+    report = _asked_report(turn)
+    cut = supplements.add_words(
+        turn, report, text=message.text or "", message_id=message.message_id
+    )
+    turn.tell(View(views.sentences(supplements.thanks(turn, report), cut, words=turn.words)))
     return END
 
 
@@ -185,24 +190,11 @@ async def take_spoken_answer(update: Update, context: Context) -> str | int:
     turn, message = context.turn, _message(update)
     if _is_old(turn) and _has_draft(turn):
         return await _hand_on(update, context, report_steps.take_voice)
-    answers_given.take_voice(turn, _asked_report(turn), message)
+    assert message.voice is not None
+    report = _asked_report(turn)
+    supplements.add_voice(turn, report, file_id=message.voice.file_id)
+    turn.tell(View(supplements.thanks(turn, report)))
     return END
-
-
-async def take_photo_answer(update: Update, context: Context) -> str | int:
-    """Bring a photo back to the desk; more may follow it."""
-    turn = context.turn
-    try:
-        report = _asked_report(turn)
-    except AlreadyDecided as refusal:
-        turn.tell(View(escape(errors.sentence(refusal, words=turn.words))))
-        step = (
-            report_steps.take_photo if _message(update).document is None else report_steps.take_file
-        )
-        return await _hand_on(update, context, step)
-    with answers_given.taken(turn, report):
-        _about(turn, report, PHOTO)
-        return await take_photo(update, context)
 
 
 async def take_appeal(update: Update, context: Context) -> int:
@@ -257,6 +249,10 @@ def _own_report(update: Update, turn: Turn) -> Report:
     report = reports.of_reporter(turn.session, report_id=press.subject, person_id=turn.me.id)
     reports.lock(turn.session, report=report)
     return report
+
+
+def _is_asked(turn: Turn) -> bool:
+    return (turn.conversations or {}).get(ADDITION) == ANSWER
 
 
 def _asked_report(turn: Turn) -> Report:
@@ -326,7 +322,7 @@ def addition_conversation() -> StoredConversation:
                 *buttons,
                 MessageHandler(NEW & filters.TEXT & ~filters.COMMAND, take_answer),
                 MessageHandler(NEW & filters.VOICE, take_spoken_answer),
-                MessageHandler(PICTURE, take_photo_answer),
+                MessageHandler(PICTURE, take_photo),
             ],
             APPEAL: [
                 *buttons,

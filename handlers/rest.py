@@ -6,7 +6,7 @@ Words answer a reviewer's question, if one is open.
 from telegram import Update
 from telegram.ext import CallbackQueryHandler, MessageHandler, filters
 
-from handlers import answers_given, callbacks
+from handlers import callbacks, supplements, views
 from handlers.callbacks import RECEIPT
 from handlers.context import Context
 from handlers.views import View
@@ -41,7 +41,10 @@ async def out_of_the_blue(update: Update, context: Context) -> None:
         if report is not None:
             reports.lock(turn.session, report=report)
             clarifications.require_question(report)
-            answers_given.take_words(turn, report, message)
+            cut = supplements.add_words(
+                turn, report, text=message.text, message_id=message.message_id
+            )
+            turn.tell(View(views.sentences(supplements.thanks(turn, report), cut, words=words)))
             return
     if message is not None and (message.video or message.video_note or message.animation):
         text = words.tr("Photos only for now. A screenshot of the video works.")

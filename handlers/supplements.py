@@ -1,10 +1,20 @@
-"""What a rider adds to a report that stands already: taken in, and brought to the desk."""
+"""What a rider adds to a report that stands already: taken in, and brought to the desk.
 
-from handlers import cards, views
+If a reviewer's question is open, whatever is added answers it: the report is dealt anew.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from handlers import cards, receipts, views
 from handlers.context import Turn
 from models import Draft, Photo, Report
 from models.photos import PhotoState
-from services import notes, photos, reports
+from models.workflow import State
+from services import clarifications, notes, photos, reports
+from services.refusals import Refusal
+
+Added = TypeVar("Added")
 
 
 def add_photo(turn: Turn, report: Report, sent: photos.Sent) -> None:
@@ -20,8 +30,12 @@ def add_photo(turn: Turn, report: Report, sent: photos.Sent) -> None:
         SamePhoto: it is in there already.
         TooManyPhotos: there is no room for another.
     """
-    photo = reports.add_photo(turn.session, report=report, sent=sent, policy=turn.policy)
-    _show_photo(turn, report, photo)
+    _add(
+        turn,
+        report,
+        lambda: reports.add_photo(turn.session, report=report, sent=sent, policy=turn.policy),
+        show=lambda photo: _show_photo(turn, report, photo),
+    )
 
 
 def add_words(turn: Turn, report: Report, *, text: str, message_id: int) -> str:
@@ -39,10 +53,14 @@ def add_words(turn: Turn, report: Report, *, text: str, message_id: int) -> str:
     Raises:
         AlreadyDecided: it is too late.
     """
-    kept = reports.add_note(
-        turn.session, report=report, text=text, message_id=message_id, policy=turn.policy
+    kept = _add(
+        turn,
+        report,
+        lambda: reports.add_note(
+            turn.session, report=report, text=text, message_id=message_id, policy=turn.policy
+        ),
+        show=lambda kept: _show_words(turn, report, kept),
     )
-    _show_words(turn, report, kept)
     return "" if kept == notes.clean(text) else cut(turn)
 
 
@@ -52,8 +70,12 @@ def add_voice(turn: Turn, report: Report, *, file_id: str) -> None:
     Raises:
         AlreadyDecided: it is too late.
     """
-    reports.add_voice(turn.session, report=report, file_id=file_id)
-    cards.tell_reviewers_voice(turn, report)
+    _add(
+        turn,
+        report,
+        lambda: reports.add_voice(turn.session, report=report, file_id=file_id),
+        show=lambda _: cards.tell_reviewers_voice(turn, report),
+    )
 
 
 def add_draft(turn: Turn, report: Report, draft: Draft) -> bool:
@@ -70,14 +92,55 @@ def add_draft(turn: Turn, report: Report, draft: Draft) -> bool:
     Raises:
         AlreadyDecided: it is too late; the draft is kept.
     """
-    added = reports.add_draft(turn.session, report=report, draft=draft, policy=turn.policy)
-    for photo in added.photos:
-        _show_photo(turn, report, photo)
-    if added.words:
-        _show_words(turn, report, added.words)
-    if added.voice:
-        cards.tell_reviewers_voice(turn, report)
+
+    def show(added: reports.Added) -> None:
+        for photo in added.photos:
+            _show_photo(turn, report, photo)
+        if added.words:
+            _show_words(turn, report, added.words)
+        if added.voice:
+            cards.tell_reviewers_voice(turn, report)
+
+    added = _add(
+        turn,
+        report,
+        lambda: reports.add_draft(turn.session, report=report, draft=draft, policy=turn.policy),
+        show=show,
+    )
     return added.whole
+
+
+def _add(
+    turn: Turn, report: Report, add: Callable[[], Added], *, show: Callable[[Added], None]
+) -> Added:
+    """Add something and bring it to the desk: beside the card, or with a new one as an answer."""
+    late = report.state == State.UNANSWERED
+    if late:
+        # Nothing can be added to what is closed.
+        clarifications.answered(turn.session, report=report)
+    try:
+        added = add()
+    except Refusal:
+        if late:
+            _bring_back(turn, report)
+        raise
+    if late or report.state == State.ASKED:
+        if not late:
+            clarifications.answered(turn.session, report=report)
+        _bring_back(turn, report)
+    else:
+        show(added)
+    return added
+
+
+def _bring_back(turn: Turn, report: Report) -> None:
+    receipts.tell_riders(turn, report)
+    cards.redeal(turn, report)
+
+
+def thanks(turn: Turn, report: Report) -> str:
+    """The sentence that an answer is with the desk."""
+    return turn.words.tr("Thanks, #{number} is back in review.", number=report.id)
 
 
 def cut(turn: Turn) -> str:

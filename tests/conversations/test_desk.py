@@ -132,7 +132,7 @@ class TestQuestion:
         assert fresh(scene, report).state == "submitted"
         await tap(scene, CHEN, report, "★★")
         assert fresh(scene, report).state == "approved"
-        assert kinds(scene, report)[-4:] == ["asked", "answered", "note_added", "approved"]
+        assert kinds(scene, report)[-4:] == ["asked", "note_added", "answered", "approved"]
 
     async def test_in_own_words_and_a_photo_as_the_answer(self, scene: Scene) -> None:
         report = await reported(scene)
@@ -148,6 +148,38 @@ class TestQuestion:
         assert len(photos_shown) >= 3
         await tap(scene, LIN, report, "★★")
         assert fresh(scene, report).state == "approved"
+
+    async def test_a_photo_long_after_the_button_is_still_the_answer(self, scene: Scene) -> None:
+        report = await reported(scene)
+        await tap(scene, LIN, report, "问骑手")
+        await tap(scene, LIN, report, "近一点的照片")
+        await scene.press(RIDER_ZH, RIDER_ZH, "回答")
+        clock.advance(timedelta(minutes=40))
+        scene.world.send_photos(RIDER_ZH, RIDER_ZH, [jpeg(7)])
+        await scene.settle()
+        assert fresh(scene, report).state == "submitted"
+
+    async def test_whatever_is_added_meanwhile_answers_it(self, scene: Scene) -> None:
+        report = await reported(scene)
+        await scene.press(RIDER_ZH, RIDER_ZH, "补充说明")
+        await tap(scene, LIN, report, "问骑手")
+        await tap(scene, LIN, report, "具体在哪")
+        scene.world.say(RIDER_ZH, RIDER_ZH, "路口东北角")
+        await scene.settle()
+        assert fresh(scene, report).state == "submitted"
+        assert "路口东北角" in text_of(card_of(scene, report))
+
+    async def test_the_same_photo_again_is_no_answer(self, scene: Scene) -> None:
+        report = await reported(scene)
+        await tap(scene, LIN, report, "问骑手")
+        await tap(scene, LIN, report, "近一点的照片")
+        await scene.press(RIDER_ZH, RIDER_ZH, "回答")
+        scene.world.send_photos(RIDER_ZH, RIDER_ZH, [jpeg(1)])
+        await scene.settle()
+        assert fresh(scene, report).state == "asked"
+        scene.world.say(RIDER_ZH, RIDER_ZH, "没法再近了")
+        await scene.settle()
+        assert fresh(scene, report).state == "submitted"
 
     async def test_an_english_rider_is_asked_in_english(self, scene: Scene) -> None:
         report = await reported(scene, RIDER)
