@@ -24,7 +24,8 @@ from bot.settings import Settings, Telegram
 from bot.webhook import Webhook
 from handlers.context import House
 from handlers.menu import COMMANDS, DESCRIPTION
-from services import chats, people, places
+from models.errands import ErrandKind
+from services import chats, errands, people, places
 from services.districts import Districts, load_districts
 from services.people import Code
 from services.photo_store import PhotoStore, open_store
@@ -290,8 +291,8 @@ def prepare(session: Session, settings: Settings, *, leads: bool) -> Code | None
 
     Args:
         session: a transaction of its own.
-        settings: names the moderator chat and the admins.
-        leads: this process leads; of several, one tells the code.
+        settings: names the moderator chat, the admins and the chiefs.
+        leads: this process leads; of several, one tells the code and asks who runs the desks.
 
     Returns:
         A one-time code for the first admin, while there is none.
@@ -308,6 +309,14 @@ def prepare(session: Session, settings: Settings, *, leads: bool) -> Code | None
         )
     for admin in settings.chats.admins:
         people.make_admin(session, person_id=admin, policy=policy)
+    for chief in settings.chats.chiefs:
+        people.make_chief(session, person_id=chief, policy=policy)
+    if leads:
+        # Who runs a desk is known from the start; everybody else once they act in it.
+        for desk in chats.moderators(session):
+            errands.ask(
+                session, kind=ErrandKind.MEMBER, payload={"chat_id": desk.id, "person_id": None}
+            )
     return people.new_setup_code(session) if leads else None
 
 

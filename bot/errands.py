@@ -24,7 +24,7 @@ from handlers import answers, timers
 from handlers.context import House, Turn
 from models import clock
 from models.errands import ErrandKind
-from services import errands, exif, photos, pictures, places
+from services import chats, errands, exif, photos, pictures, places
 from services.errands import Task
 from services.photo_store import PhotoStore, StoreAway, StoreFull
 from services.photos import ExifFault, Found, Refused
@@ -189,6 +189,8 @@ class Errands:
                 await self._finish(task, await self._address(task))
             case ErrandKind.RIGHTS:
                 await self._finish(task, await self._rights(task))
+            case ErrandKind.MEMBER:
+                await self._finish(task, await self._member(task))
             case ErrandKind.FORGET:
                 await self._forget(task)
 
@@ -280,6 +282,33 @@ class Errands:
             raise TryAgain(type(error).__name__) from error
         return lambda turn: answers.rights_found(turn, chat_id=chat_id, missing=missing)
 
+    async def _member(self, task: Task) -> Finish:
+        about = task.payload
+        chat_id, person_id = about["chat_id"], about["person_id"]
+        try:
+            if person_id is None:
+                found = await administrators(self._api, chat_id)
+                return lambda turn: answers.administrators_found(turn, chat_id=chat_id, found=found)
+            place = await place_of(self._api, chat_id, person_id)
+        except TelegramError as error:
+            if task.first and person_id is not None and about["press"] is not None:
+                await self._intake.say(
+                    lambda turn: answers.still_checking(
+                        turn, person_id=person_id, query_id=about["press"]["id"]
+                    ),
+                    origin=_origin_of(task),
+                )
+            raise TryAgain(type(error).__name__) from error
+        return lambda turn: answers.member_found(
+            turn,
+            chat_id=chat_id,
+            person_id=person_id,
+            name=about["name"],
+            place=place,
+            press=about["press"],
+            reply=about["reply"],
+        )
+
 
 async def missing_rights(api: BotApi, chat_id: int) -> list[str]:
     """What the bot lacks in a moderator chat.
@@ -307,6 +336,51 @@ async def missing_rights(api: BotApi, chat_id: int) -> list[str]:
         case "restricted" if member.get("is_member", True):
             return ["post"] if not member.get("can_send_messages") else ["admin"]
     return ["member"]
+
+
+async def place_of(api: BotApi, chat_id: int, person_id: int) -> str | None:
+    """Where somebody stands in a chat.
+
+    Args:
+        api: asks Telegram.
+        chat_id: the chat.
+        person_id: who.
+
+    Returns:
+        Their place, in the words of `chats.place`; None where Telegram does not let the bot know.
+
+    Raises:
+        TelegramError: Telegram cannot be asked.
+    """
+    try:
+        told = await api.call("getChatMember", {"chat_id": chat_id, "user_id": person_id})
+    except (BadRequest, Forbidden) as error:
+        # "user not found", "invalid user_id specified", "PARTICIPANT_ID_INVALID"; anything else is
+        # about the chat, or the bot's rights in it.
+        message = error.message.lower()
+        return "left" if "user" in message or "participant" in message else None
+    return chats.place(told["status"], is_member=told.get("is_member", True))
+
+
+async def administrators(api: BotApi, chat_id: int) -> list[tuple[int, str, str]]:
+    """The people who run a chat, each with id, place and first name; none if that is not told.
+
+    Args:
+        api: asks Telegram.
+        chat_id: the chat.
+
+    Raises:
+        TelegramError: Telegram cannot be asked.
+    """
+    try:
+        told = await api.call("getChatAdministrators", {"chat_id": chat_id})
+    except (BadRequest, Forbidden):
+        return []
+    return [
+        (one["user"]["id"], one["status"], one["user"]["first_name"])
+        for one in told
+        if not one["user"]["is_bot"]
+    ]
 
 
 def _origin_of(task: Task) -> str:

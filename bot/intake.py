@@ -11,10 +11,11 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from time import perf_counter
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from sqlalchemy.orm import Session
@@ -42,7 +43,7 @@ ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_membe
 # So often a failing database is not held against the update that met it.
 AWAY_TRIES = 20
 # Commands of ours in groups; whoever says anything else there is none of our business.
-GROUP_COMMANDS = ("/here", "/language")
+GROUP_COMMANDS = ("/here", "/language", "/role")
 
 
 class Outcome(StrEnum):
@@ -58,6 +59,24 @@ class Outcome(StrEnum):
     def settled(self) -> bool:
         """It may be acknowledged: nothing more is to be done for it."""
         return self is not Outcome.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What of a turn concerns somebody once it is committed.
+
+    Attributes:
+        answers: to presses of buttons, to be sent.
+        forged: a press to be counted as forged.
+    """
+
+    answers: list[ButtonAnswer] = field(default_factory=list)
+    forged: bool = False
+
+    @classmethod
+    def of(cls, turn: Turn) -> Self:
+        """What a turn leaves."""
+        return cls(turn.button_answers, turn.forged)
 
 
 class DatabaseAway(Exception):  # noqa: N818 - a state of the world
@@ -116,7 +135,7 @@ class Intake:
             DatabaseAway: try again later.
         """
         begun = perf_counter()
-        outcome, answers = await self._database.in_thread(self._apply, update)
+        outcome, said = await self._database.in_thread(self._apply, update)
         seconds = perf_counter() - begun
         kind = _kind_of(update)
         self._metrics.update(kind, outcome, seconds)
@@ -127,7 +146,7 @@ class Intake:
             outcome=outcome,
             ms=round(seconds * 1000, 1),
         )
-        self._committed(answers)
+        self._committed(said, origin=_origin_of(update))
         return outcome
 
     async def say(self, work: Callable[[Turn], None], *, origin: str) -> None:
@@ -138,19 +157,23 @@ class Intake:
             origin: what it comes from, for the log, e.g. `timer:remind`.
         """
 
-        def in_transaction(session: Session) -> list[ButtonAnswer]:
+        def in_transaction(session: Session) -> Said:
             session.info["origin"] = origin
             turn = Turn(session, self._house)
             work(turn)
-            return turn.button_answers
+            return Said.of(turn)
 
-        self._committed(await self._database.run(in_transaction))
+        self._committed(await self._database.run(in_transaction), origin=origin)
 
-    def _committed(self, answers: list[ButtonAnswer]) -> None:
+    def _committed(self, said: Said, *, origin: str) -> None:
+        if said.forged:
+            self._metrics.forged_press()
+            # Neither who nor what: logs carry nothing of people.
+            log.warning("forged_press", origin=origin)
         for listener in self._listeners:
-            listener(answers)
+            listener(said.answers)
 
-    def _apply(self, raw: dict[str, Any]) -> tuple[Outcome, list[ButtonAnswer]]:
+    def _apply(self, raw: dict[str, Any]) -> tuple[Outcome, Said]:
         update_id = raw["update_id"]
         try:
             result = self._attempt(raw)
@@ -161,7 +184,7 @@ class Intake:
                 raise DatabaseAway("no space left") from error
             if is_away(error) and not self._blames_itself(update_id):
                 raise DatabaseAway(type(error).__name__) from error
-            return self._count_failure(raw, error), []
+            return self._count_failure(raw, error), Said()
         self._away.pop(update_id, None)
         self._tell_of_full_disk()
         return result
@@ -216,17 +239,17 @@ class Intake:
             )
             return Outcome.SET_ASIDE
 
-    def _attempt(self, raw: dict[str, Any]) -> tuple[Outcome, list[ButtonAnswer]]:
+    def _attempt(self, raw: dict[str, Any]) -> tuple[Outcome, Said]:
         application = self._application()
         with self._database.transaction() as session:
             session.info["origin"] = _origin_of(raw)
             if not updates.first_sight(session, update_id=raw["update_id"]):
-                return Outcome.DUPLICATE, []
+                return Outcome.DUPLICATE, Said()
             turn = Turn(session, self._house)
             update = Update.de_json(_storable(raw), application.bot)
             user = update.effective_user
             _require_ids(update)
-            if user is not None and not user.is_bot and _speaks_to_us(update):
+            if user is not None and not user.is_bot and _speaks_to_us(update, self._me["id"]):
                 turn.person = people.meet(
                     session,
                     person_id=user.id,
@@ -234,14 +257,14 @@ class Intake:
                     policy=self._house.policy,
                 )
                 if flood.too_much(turn, update):
-                    return Outcome.FLOODED, turn.button_answers
+                    return Outcome.FLOODED, Said.of(turn)
                 since = turn.person.unreachable_since
                 if since is not None and update.message is not None:
                     people.reachable(session, person_id=user.id)
                     timers.catch_up(turn, turn.person, since)
             if turn.person is None and _needs_a_person(update):
                 # A bot, or nobody at all: there is no one whose wish it could be.
-                return Outcome.APPLIED, []
+                return Outcome.APPLIED, Said()
             with taking_turn(turn):
                 drive(application.process_update(update))
             if turn.failure is not None:
@@ -249,7 +272,7 @@ class Intake:
             if raw["update_id"] in self._failed:
                 updates.forget_failure(session, update_id=raw["update_id"])
                 self._failed.discard(raw["update_id"])
-        return Outcome.APPLIED, turn.button_answers
+        return Outcome.APPLIED, Said.of(turn)
 
     def _after_failure(self, raw: dict[str, Any], error: Exception) -> Outcome:
         # Frames and kinds only: messages of errors may carry what a person wrote.
@@ -417,14 +440,19 @@ def _is_id(value: object) -> bool:
     return type(value) is int and abs(value) < 2**63
 
 
-def _speaks_to_us(update: Update) -> bool:
+def _speaks_to_us(update: Update, me: int) -> bool:
     # What people of a group say among themselves is none of our business, nor are they.
     if update.callback_query is not None:
         return True
     chat, message = update.effective_chat, update.effective_message
     if chat is None or chat.type == "private":
         return True
-    return message is not None and (message.text or "").startswith(GROUP_COMMANDS)
+    if message is None:
+        return False
+    replied = message.reply_to_message
+    if replied is not None and replied.from_user is not None and replied.from_user.id == me:
+        return True
+    return (message.text or "").startswith(GROUP_COMMANDS)
 
 
 def _needs_a_person(update: Update) -> bool:

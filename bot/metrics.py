@@ -44,6 +44,11 @@ class Metrics:
             ["error", "outcome"],
             registry=self._registry,
         )
+        self._forged = Counter(
+            "sentinel_forged_presses",
+            "Presses of buttons nobody made, or that were not for who pressed them.",
+            registry=self._registry,
+        )
         self._leader = self._gauge("leader", "1 where this process runs the timetable.")
         self._database = self._gauge("database_up", "1 where the database answered just now.")
         self._depth = self._gauge("outbox_depth", "Messages, by state.", "state")
@@ -87,6 +92,10 @@ class Metrics:
             outcome: what becomes of the message.
         """
         self._errors.labels(error, outcome).inc()
+
+    def forged_press(self) -> None:
+        """Count a press that was forged."""
+        self._forged.inc()
 
     def leads(self, leads: bool) -> None:
         """Whether this process runs the timetable."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from telegram.ext import BaseHandler
 
-from handlers import myreports, points, replies, rest, review, setup, start
+from handlers import myreports, points, replies, rest, review, roles, setup, start
 from handlers.addition import addition_conversation
 from handlers.context import Context
 from handlers.report import STRAYS, report_conversation
@@ -18,6 +18,7 @@ def routing_table() -> list[BaseHandler[Any, Context, Any]]:
     return [
         # Groups, roles and the bot's own comings and goings; a setup code is no note.
         *setup.HANDLERS,
+        *roles.HANDLERS,
         # The moderators' buttons, and what they write in reply to a card.
         *review.HANDLERS,
         *replies.HANDLERS,

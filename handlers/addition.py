@@ -26,7 +26,7 @@ from telegram.ext import (
     filters,
 )
 
-from handlers import callbacks, cards, errors, receipts, supplements, views
+from handlers import callbacks, cards, errors, receipts, sanctions, supplements, views
 from handlers import report as report_steps
 from handlers.callbacks import RECEIPT
 from handlers.context import Context, Turn
@@ -47,6 +47,7 @@ PATIENCE = timedelta(minutes=15)
 async def ask_note(update: Update, context: Context) -> str:
     """Wait for the words."""
     turn = context.turn
+    sanctions.require_may_report(turn)
     report = _pressed_report(update, turn)
     _about(turn, report, NOTE)
     turn.toast(update)
@@ -57,6 +58,7 @@ async def ask_note(update: Update, context: Context) -> str:
 async def ask_photo(update: Update, context: Context) -> str:
     """Wait for photos."""
     turn = context.turn
+    sanctions.require_may_report(turn)
     report = _pressed_report(update, turn)
     _about(turn, report, PHOTO)
     turn.toast(update)
@@ -67,6 +69,7 @@ async def ask_photo(update: Update, context: Context) -> str:
 async def ask_answer(update: Update, context: Context) -> str:
     """Wait for the answer to a reviewer's question."""
     turn = context.turn
+    sanctions.require_may_report(turn)
     report = _own_report(update, turn)
     clarifications.require_question(report)
     _about(turn, report, ANSWER)
@@ -257,6 +260,7 @@ def _is_asked(turn: Turn) -> bool:
 
 def _asked_report(turn: Turn) -> Report:
     """The report whose question is being answered, locked."""
+    sanctions.require_may_report(turn)
     number = conversations.subject(turn.session, name=ADDITION, key=(turn.me.id, turn.me.id))
     report = reports.of_reporter(turn.session, report_id=number or 0, person_id=turn.me.id)
     reports.lock(turn.session, report=report)

@@ -1,19 +1,34 @@
 """What the outside world answered to an errand, told to whom it concerns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
-from handlers import callbacks, cards, desk_views, questions, views
+from telegram import Message
+
+from handlers import (
+    callbacks,
+    cards,
+    desk_views,
+    errors,
+    questions,
+    replies,
+    review,
+    timers,
+    views,
+)
 from handlers.callbacks import DRAFT
 from handlers.context import Turn
 from handlers.views import Button, View
 from models import Draft, Photo
 from models.cards import CardPurpose
+from models.errands import ErrandKind
 from models.workflow import UNDECIDED_STATES
 from services import cards as card_rows
-from services import chats, drafts, people, photos, places, reports
+from services import chats, drafts, errands, people, photos, places, reports
 from services.drafts import Step
 from services.photos import ExifFault, Found, Refused
+from services.refusals import NoButtonOfOurs, NotForYou, Refusal, StandingInDoubt
 
 
 def picture_found(turn: Turn, *, photo_id: int, found: Found) -> None:
@@ -137,10 +152,114 @@ def _note_on_report(turn: Turn, *, address: str, message_id: int) -> None:
 
 
 def rights_found(turn: Turn, *, chat_id: int, missing: Sequence[str]) -> None:
-    """Telegram said what the bot may do in a chat: tell what is missing."""
+    """Telegram said what the bot may do in a chat: tell what is missing, ask who runs it."""
     chat = chats.current(turn.session, chat_id=chat_id)
     if chat is not None:
         turn.say(chat.id, desk_views.rights(missing, turn.words_of(chat.language)))
+        if "member" not in missing:
+            errands.ask(
+                turn.session,
+                kind=ErrandKind.MEMBER,
+                payload={"chat_id": chat.id, "person_id": None},
+            )
+
+
+def member_found(
+    turn: Turn,
+    *,
+    chat_id: int,
+    person_id: int,
+    name: str,
+    place: str | None,
+    press: Mapping[str, Any] | None,
+    reply: dict[str, Any] | None,
+) -> None:
+    """Telegram said whether somebody is in a desk's chat: what they wanted is done, if they are.
+
+    Args:
+        turn: the transaction.
+        chat_id: the chat of the desk.
+        person_id: who was in doubt.
+        name: as colleagues know them, if they are in.
+        place: where they stand, in the words of `chats.place`; None: Telegram does not say.
+        press: the button they pressed, as `standing.ask_about` wrote it down.
+        reply: what they wrote in reply to a card, as Telegram told it.
+    """
+    # The one who acts has a row, and it is locked, as when a press comes in.
+    turn.person = people.meet(
+        turn.session, person_id=person_id, language_code=None, policy=turn.policy
+    )
+    _note_place(turn, chat_id=chat_id, person_id=person_id, name=name, place=place)
+    if press is not None:
+        _press(turn, press, person_id=person_id, name=name, may_be_seen=place is not None)
+    message = Message.de_json(reply, None) if reply is not None else None
+    if message is not None and message.from_user is not None and place is not None:
+        try:
+            replies.take(turn, message, message.from_user)
+        except StandingInDoubt:
+            # It went to another desk meanwhile.
+            return
+
+
+def _press(
+    turn: Turn, press: Mapping[str, Any], *, person_id: int, name: str, may_be_seen: bool
+) -> None:
+    if not may_be_seen:
+        text = turn.words.tr("I cannot see who is in the group. Make me an administrator there.")
+        turn.answer(press["id"], text, alert=True)
+        return
+    try:
+        button = callbacks.parse(press["data"])
+        if button is None:
+            raise NoButtonOfOurs
+        text = review.act(turn, button, chat_id=press["chat_id"], person_id=person_id, name=name)
+    except Refusal as refusal:
+        turn.forged = isinstance(refusal, NotForYou | NoButtonOfOurs)
+        among = press["chat_id"] != person_id
+        text = errors.sentence(refusal, words=turn.words, among_colleagues=among)
+        turn.answer(press["id"], text, alert=True)
+        return
+    turn.answer(press["id"], text)
+    if press["message_id"] is not None:
+        review.put_away(turn, button, chat_id=press["chat_id"], message_id=press["message_id"])
+
+
+def _note_place(turn: Turn, *, chat_id: int, person_id: int, name: str, place: str | None) -> None:
+    desk = chats.current(turn.session, chat_id=chat_id)
+    if desk is None or desk.purpose != chats.MODERATORS:
+        return
+    if place is None:
+        timers.alarm(
+            turn,
+            key=f"members_hidden:{desk.id}",
+            text=turn.words_of(None).tr(
+                "I cannot find out who is in the review desk, so buttons there do nothing. "
+                "Make me an administrator of that group."
+            ),
+        )
+        return
+    if place in chats.GONE:
+        # A stranger's name is no business of ours; one who was a colleague keeps theirs.
+        known = chats.names(turn.session, chat_id=desk.id, person_ids=[person_id])
+        name = known.get(person_id, "")
+    chats.member(turn.session, chat_id=desk.id, person_id=person_id, status=place, name=name)
+
+
+def still_checking(turn: Turn, *, person_id: int, query_id: str) -> None:
+    """Telegram could not be asked at once: who waits on a button hears that it goes on."""
+    turn.person = people.find(turn.session, person_id=person_id)
+    turn.answer(query_id, turn.words.tr("One moment, I am checking…"))
+
+
+def administrators_found(
+    turn: Turn, *, chat_id: int, found: Sequence[tuple[int, str, str]]
+) -> None:
+    """Telegram said who runs a desk's chat: they are in it, each with an id, a place and a name."""
+    desk = chats.current(turn.session, chat_id=chat_id)
+    if desk is None or desk.purpose != chats.MODERATORS:
+        return
+    for person_id, place, name in found:
+        chats.member(turn.session, chat_id=desk.id, person_id=person_id, status=place, name=name)
 
 
 def _judged(turn: Turn, found: Found) -> Found:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from telegram import Update
 
-from services.refusals import OutOfDate
+from services.refusals import NoButtonOfOurs
 
 # Telegram's limit for callback data.
 LIMIT = 64
@@ -64,11 +64,11 @@ def pressed(update: Update) -> Press:
     """The button an update says was pressed.
 
     Raises:
-        OutOfDate: it is none of ours, or from another time.
+        NoButtonOfOurs: its code is none that we write.
     """
     press = parse(update.callback_query.data if update.callback_query else None)
     if press is None:
-        raise OutOfDate
+        raise NoButtonOfOurs
     return press
 
 

@@ -64,6 +64,8 @@ class Turn:
         button_answers: to be sent after the commit.
         conversations: states by name, once somebody asked.
         failure: what a handler raised that is no refusal: the transaction is rolled back.
+        forged: somebody pressed a button they never had, or one nobody made; to be counted after
+            the commit.
     """
 
     session: Session
@@ -71,6 +73,7 @@ class Turn:
     person: Person | None = None
     button_answers: list[ButtonAnswer] = field(default_factory=list)
     failure: BaseException | None = None
+    forged: bool = False
     conversations: dict[str, str] | None = None
 
     @property
@@ -126,8 +129,12 @@ class Turn:
         Telegram takes one answer a press: a later one replaces an earlier one.
         """
         if update.callback_query is not None:
-            # 200 characters are Telegram's limit for these.
-            self.button_answers[:] = [ButtonAnswer(update.callback_query.id, text[:200], alert)]
+            self.answer(update.callback_query.id, text, alert=alert)
+
+    def answer(self, query_id: str, text: str = "", *, alert: bool = False) -> None:
+        """Answer a button press by its id, as `toast` does, where its update is over."""
+        # 200 characters are Telegram's limit for these.
+        self.button_answers[:] = [ButtonAnswer(query_id, text[:200], alert)]
 
 
 _turn: ContextVar[Turn] = ContextVar("turn")

@@ -7,27 +7,38 @@ from typing import Any
 from telegram import Update
 from telegram.ext import CallbackContext
 
+from handlers import callbacks, standing
+from handlers.callbacks import REVIEW
 from handlers.context import Context, Turn
 from handlers.views import View, sentences
 from locales import Words
 from models.workflow import State
+from services import chats
 from services.refusals import (
     AlreadyDecided,
     AppealedBefore,
+    Banned,
     Busy,
+    ChiefLifts,
     ChiefOnly,
     Claimed,
     DecidedBefore,
+    LastAdmin,
     MovedOn,
+    NoButtonOfOurs,
     NoSuchReport,
+    NotBanned,
     NotForYou,
     NothingSaid,
+    NotWarnedYet,
     NotYourDecision,
     OutOfDate,
     OutsideDistricts,
+    OwnCase,
     OwnReport,
     Refusal,
     SamePhoto,
+    StandingInDoubt,
     TooLateToAppeal,
     TooLateToUndo,
     TooManyGuesses,
@@ -35,6 +46,7 @@ from services.refusals import (
     TooManyToday,
     UnknownCode,
     VotedBefore,
+    WarnedAlready,
     WrongSetupCode,
 )
 
@@ -109,6 +121,32 @@ def sentence(refusal: Refusal, *, words: Words, among_colleagues: bool = False) 
             return words.tr("A colleague works on the other one right now. Please tap again.")
         case OwnReport():
             return words.tr("A colleague has to review your own report.")
+        case Banned(until=until):
+            again = words.tr(
+                "You can report again from {day}, {clock}.",
+                day=words.day(until),
+                clock=words.clock(until),
+            )
+            kept = words.tr("Your draft is kept.") if refusal.draft_kept else ""
+            return sentences(again, kept, words=words)
+        case OwnCase():
+            return words.tr("A colleague has to decide about you.")
+        case NotWarnedYet(needed=needed):
+            return words.trn(
+                "Warn them first: {count} more warning, then a ban.",
+                "Warn them first: {count} more warnings, then a ban.",
+                needed,
+            )
+        case WarnedAlready():
+            return words.tr("They were warned for this report already.")
+        case ChiefLifts():
+            return words.tr("A chief has to lift it.")
+        case NotBanned():
+            return words.tr("They are not banned.")
+        case LastAdmin():
+            return words.tr("That is the last admin. Make somebody else admin first.")
+        case StandingInDoubt():
+            return words.tr("I am checking who you are. Please try again in a moment.")
         case NotForYou():
             return words.tr("That is not yours to change.")
         case OutOfDate() | UnknownCode():
@@ -166,10 +204,31 @@ async def on_error(update: object, context: CallbackContext[Any, Any, Any, Any])
 
 def refuse(update: Update, turn: Turn, refusal: Refusal) -> None:
     """Answer a refused wish: on the button that was pressed, or with a message."""
-    words = turn.words
-    in_group = update.effective_chat is not None and update.effective_chat.type != "private"
+    user, press = update.effective_user, update.callback_query
+    if isinstance(refusal, StandingInDoubt) and turn.person is not None and user is not None:
+        if press is not None and _is_review_press(update):
+            # It is answered with what comes of it.
+            standing.ask_about(turn, refusal, user, press=press)
+            return
+        standing.ask_about(turn, refusal, user)
+    if press is not None and isinstance(refusal, NotForYou | NoButtonOfOurs):
+        turn.forged = True
+    chat, words = update.effective_chat, turn.words
+    in_group = chat is not None and chat.type != "private"
+    if chat is not None and in_group and press is None:
+        # Everybody there reads it.
+        row = chats.current(turn.session, chat_id=chat.id)
+        words = turn.words_of(row.language if row is not None else None)
     text = sentence(refusal, words=words, among_colleagues=in_group)
-    if update.callback_query is not None:
+    if isinstance(refusal, StandingInDoubt) and turn.person is None:
+        # An anonymous administrator writes as the group itself: Telegram cannot tell who it is.
+        text = words.tr("Please write that as yourself, not anonymously.")
+    if press is not None:
         turn.toast(update, text, alert=True)
-    elif update.effective_chat is not None:
-        turn.say(update.effective_chat.id, View(escape(text)))
+    elif chat is not None:
+        turn.say(chat.id, View(escape(text)))
+
+
+def _is_review_press(update: Update) -> bool:
+    press = callbacks.parse(update.callback_query.data if update.callback_query else None)
+    return press is not None and press.area == REVIEW

@@ -8,10 +8,10 @@ import re
 from html import escape
 from typing import Any
 
-from telegram import Message, Update
+from telegram import Message, Update, User
 from telegram.ext import MessageHandler, filters
 
-from handlers import cards, decided, desk_views, errors
+from handlers import cards, decided, desk_views, errors, standing
 from handlers.context import Context, Turn, current_turn
 from handlers.seats import Seat, take_seat
 from handlers.views import View
@@ -19,7 +19,7 @@ from models import Report
 from services import cards as card_rows
 from services import chats, corrections, prompts, reports, review
 from services.prompts import PromptKind
-from services.refusals import AlreadyDecided, NothingSaid, Refusal
+from services.refusals import AlreadyDecided, NothingSaid, Refusal, StandingInDoubt
 
 _COORDINATES = re.compile(r"\s*(-?\d{1,2}\.\d{2,8})\s*[,，\s]\s*(-?\d{1,3}\.\d{2,8})\s*")
 _NUMBER = re.compile(r"\s*[#＃]?(\d{1,12})\s*")
@@ -30,6 +30,26 @@ async def replied(update: Update, context: Context) -> None:
     turn, message, user = context.turn, update.effective_message, update.effective_user
     if message is None or message.reply_to_message is None or user is None:
         return
+    try:
+        take(turn, message, user)
+    except StandingInDoubt as doubt:
+        if turn.person is None:
+            # An anonymous administrator: Telegram cannot tell who it is.
+            raise
+        standing.ask_about(turn, doubt, user, reply=message)
+
+
+def take(turn: Turn, message: Message, user: User) -> None:
+    """Take a reply to something of ours, of somebody who may be no reviewer.
+
+    Args:
+        turn: the transaction.
+        message: the reply.
+        user: who wrote it.
+
+    Raises:
+        StandingInDoubt: whether they are a reviewer has to be asked first.
+    """
     chat_id = message.chat.id
     desk = chats.current(turn.session, chat_id=chat_id)
     words = turn.words_of(desk.language) if desk else turn.words
@@ -42,6 +62,8 @@ async def replied(update: Update, context: Context) -> None:
     try:
         seat = take_seat(turn, report, chat_id=chat_id, person_id=user.id, name=user.first_name)
         said = _take(seat, message)
+    except StandingInDoubt:
+        raise
     except Refusal as refusal:
         if isinstance(refusal, AlreadyDecided):
             cards.refresh_review_cards(turn, report)

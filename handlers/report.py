@@ -28,7 +28,16 @@ from telegram.ext import (
     filters,
 )
 
-from handlers import callbacks, cards, errors, questions, receipts, supplements, views
+from handlers import (
+    callbacks,
+    cards,
+    errors,
+    questions,
+    receipts,
+    sanctions,
+    supplements,
+    views,
+)
 from handlers.callbacks import DRAFT, Press
 from handlers.context import Context, Turn
 from handlers.conversation import ADDITION, REPORT, StoredConversation
@@ -46,6 +55,7 @@ from services.refusals import (
     TooManyToday,
     UnknownCode,
 )
+from services.sanctions import banned_until
 
 END = ConversationHandler.END
 State = str | int
@@ -165,6 +175,7 @@ async def take_place(update: Update, context: Context) -> State:
 async def take_words(update: Update, context: Context) -> State:
     """Keep what a rider writes as the note; where a place is awaited it may be an address."""
     turn, message = context.turn, _message(update)
+    sanctions.require_may_report(turn)
     text, words = notes.clean(message.text or ""), turn.words
     draft = drafts.start(turn.session, person=turn.me, policy=turn.policy)
     step = drafts.step(turn.session, draft=draft, policy=turn.policy)
@@ -198,6 +209,7 @@ async def take_words(update: Update, context: Context) -> State:
 async def take_voice(update: Update, context: Context) -> State:
     """Keep a voice note for the reviewer."""
     turn, message = context.turn, _message(update)
+    sanctions.require_may_report(turn)
     assert message.voice is not None
     draft = drafts.start(turn.session, person=turn.me, policy=turn.policy)
     draft.voice_file_id = message.voice.file_id
@@ -233,6 +245,7 @@ def _of_draft(
     @wraps(take)
     async def pressed(update: Update, context: Context) -> State:
         turn = context.turn
+        sanctions.require_may_report(turn)
         try:
             draft = drafts.mine(
                 turn.session,
@@ -411,6 +424,9 @@ async def follow_live_location(update: Update, context: Context) -> None:
     draft = drafts.current(turn.session, person_id=turn.me.id)
     if draft is None or draft.live_message_id != message.message_id:
         return
+    if banned_until(turn.me) is not None:
+        # It moves by itself: nobody need be told again.
+        return
     if drafts.step(turn.session, draft=draft, policy=turn.policy) is not Step.CONFIRM_PLACE:
         # They have gone on, and may be riding on: the hazard stays where they saw it.
         return
@@ -440,6 +456,9 @@ async def follow_edit(update: Update, context: Context) -> None:
     if draft is not None and drafts.edit_note(
         draft, text=text, message_id=message.message_id, policy=turn.policy
     ):
+        return
+    if banned_until(turn.me) is not None:
+        # What the desk has of a banned rider's words stays as it is.
         return
     report = reports.edit_note(
         turn.session,
@@ -531,6 +550,7 @@ def _show_current(update: Update, turn: Turn) -> State:
 
 
 def _start(turn: Turn) -> Draft:
+    sanctions.require_may_report(turn)
     _end_addition(turn)
     return drafts.start(turn.session, person=turn.me, policy=turn.policy)
 

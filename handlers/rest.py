@@ -21,7 +21,8 @@ async def stale_receipt(update: Update, context: Context) -> None:
 
 
 async def unknown_button(update: Update, context: Context) -> None:
-    """A button nobody made, or nobody remembers."""
+    """A button nobody made."""
+    context.turn.forged = True
     context.turn.toast(update, context.turn.words.tr("That button is out of date."), alert=True)
 
 

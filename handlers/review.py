@@ -51,12 +51,24 @@ async def pressed(update: Update, context: Context) -> None:
     turn, message = context.turn, update.effective_message
     said = act(turn, press, chat_id=chat.id, person_id=user.id, name=user.first_name)
     turn.toast(update, said)
-    if message is not None and (press.verb in _ONCE or (press.verb == "d" and press.argument)):
-        # It was a question beside the card, and has been answered.
+    if message is not None:
+        put_away(turn, press, chat_id=chat.id, message_id=message.message_id)
+
+
+def put_away(turn: Turn, press: Press, *, chat_id: int, message_id: int) -> None:
+    """Take the buttons off a question beside the card that a press has answered.
+
+    Args:
+        turn: the transaction.
+        press: the button, after it was done.
+        chat_id: where it was pressed.
+        message_id: on which message: the card itself keeps what it shows.
+    """
+    if press.verb in _ONCE or (press.verb == "d" and press.argument):
         turn.call(
-            chat.id,
+            chat_id,
             "editMessageReplyMarkup",
-            message_id=message.message_id,
+            message_id=message_id,
             reply_markup={"inline_keyboard": []},
         )
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from handlers.context import Turn
 from locales import Words
 from models import Chat, Report
+from models.cards import CardPurpose
+from services import cards as card_rows
 from services import chats, people, reports
+from services.refusals import NotForYou
 from services.reviewers import Reviewer
 
 
@@ -52,10 +55,13 @@ def take_seat(turn: Turn, report: Report, *, chat_id: int, person_id: int, name:
 
     Raises:
         NotForYou: it is not theirs.
+        StandingInDoubt: whether they are in the desk's chat has to be asked first.
     """
     desk = chats.require_reviewer(
         turn.session, chat_id=chat_id, person_id=person_id, district=report.district
     )
+    if not _belongs_to(turn, report, desk):
+        raise NotForYou
     chats.met(turn.session, chat_id=desk.id, person_id=person_id, name=name)
     reports.lock(turn.session, report=report)
     reviewer = Reviewer(
@@ -64,3 +70,14 @@ def take_seat(turn: Turn, report: Report, *, chat_id: int, person_id: int, name:
         is_chief=people.is_chief(turn.session, person_id=person_id),
     )
     return Seat(turn, desk, chat_id, reviewer, report)
+
+
+def _belongs_to(turn: Turn, report: Report, desk: Chat) -> bool:
+    # A card stays good where it is when its district goes to another desk.
+    home = chats.desk_for(turn.session, district=report.district)
+    if home is not None and home.id == desk.id:
+        return True
+    card = card_rows.find(
+        turn.session, report_id=report.id, chat_id=desk.id, purpose=CardPurpose.REVIEW
+    )
+    return card is not None

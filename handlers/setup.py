@@ -9,7 +9,7 @@ my_chat_member, chat_member, members joining or leaving, a group's upgrade â”€â”
 from html import escape
 from typing import Any
 
-from telegram import ChatMember, Update
+from telegram import ChatMember, Update, User
 from telegram.ext import ChatMemberHandler, CommandHandler, MessageHandler, filters
 
 from handlers import cards, timers
@@ -151,8 +151,10 @@ async def member_moved(update: Update, context: Context) -> None:
     """Note who joins, leaves, or changes rank in a group of ours."""
     turn, change = context.turn, update.chat_member
     assert change is not None
-    user = change.new_chat_member.user
-    _note(turn, change.chat.id, user.id, change.new_chat_member.status, user.first_name)
+    new = change.new_chat_member
+    # Only who is restricted may be in or out.
+    is_member = bool(getattr(new, "is_member", True))
+    _note(turn, change.chat.id, new.user, chats.place(new.status, is_member=is_member))
 
 
 async def members_told(update: Update, context: Context) -> None:
@@ -160,18 +162,22 @@ async def members_told(update: Update, context: Context) -> None:
     turn, message = context.turn, update.effective_message
     assert message is not None
     for user in message.new_chat_members:
-        _note(turn, message.chat.id, user.id, ChatMember.MEMBER, user.first_name)
+        _note(turn, message.chat.id, user, ChatMember.MEMBER)
     if message.left_chat_member is not None:
-        left = message.left_chat_member
-        _note(turn, message.chat.id, left.id, ChatMember.LEFT, left.first_name)
+        _note(turn, message.chat.id, message.left_chat_member, ChatMember.LEFT)
 
 
-def _note(turn: Turn, chat_id: int, person_id: int, status: str, name: str) -> None:
+def _note(turn: Turn, chat_id: int, user: User, status: str) -> None:
+    if user.is_bot:
+        # No bot is a reviewer, least of all this one.
+        return
     chat = chats.current(turn.session, chat_id=chat_id)
     if chat is None or chat.purpose is None:
         # Not one of ours: nobody's comings and goings there are any business of ours.
         return
-    chats.member(turn.session, chat_id=chat.id, person_id=person_id, status=status, name=name)
+    chats.member(
+        turn.session, chat_id=chat.id, person_id=user.id, status=status, name=user.first_name
+    )
 
 
 async def group_upgraded(update: Update, context: Context) -> None:

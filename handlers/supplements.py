@@ -6,7 +6,7 @@ If a reviewer's question is open, whatever is added answers it: the report is de
 from collections.abc import Callable
 from typing import TypeVar
 
-from handlers import cards, receipts, views
+from handlers import cards, receipts, sanctions, views
 from handlers.context import Turn
 from models import Draft, Photo, Report
 from models.photos import PhotoState
@@ -26,6 +26,7 @@ def add_photo(turn: Turn, report: Report, sent: photos.Sent) -> None:
         sent: the photo as it came.
 
     Raises:
+        Banned: the rider may not report for a while.
         AlreadyDecided: it is too late.
         SamePhoto: it is in there already.
         TooManyPhotos: there is no room for another.
@@ -51,6 +52,7 @@ def add_words(turn: Turn, report: Report, *, text: str, message_id: int) -> str:
         What to say if the words had to be cut; empty if not.
 
     Raises:
+        Banned: the rider may not report for a while.
         AlreadyDecided: it is too late.
     """
     kept = _add(
@@ -68,6 +70,7 @@ def add_voice(turn: Turn, report: Report, *, file_id: str) -> None:
     """Add a voice note; the reviewers hear it after the card.
 
     Raises:
+        Banned: the rider may not report for a while.
         AlreadyDecided: it is too late.
     """
     _add(
@@ -90,6 +93,7 @@ def add_draft(turn: Turn, report: Report, draft: Draft) -> bool:
         False if not everything found room.
 
     Raises:
+        Banned: the rider may not report for a while.
         AlreadyDecided: it is too late; the draft is kept.
     """
 
@@ -114,6 +118,7 @@ def _add(
     turn: Turn, report: Report, add: Callable[[], Added], *, show: Callable[[Added], None]
 ) -> Added:
     """Add something and bring it to the desk: beside the card, or with a new one as an answer."""
+    sanctions.require_may_report(turn)
     late = report.state == State.UNANSWERED
     if late:
         # Nothing can be added to what is closed.

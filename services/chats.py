@@ -1,18 +1,24 @@
 """The groups we serve: what each is for, who is in it, and where it went when it was upgraded."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from models import Card, Chat, ChatPause, Membership, Outgoing, clock
-from services.refusals import NotForYou
+from services.refusals import NotForYou, StandingInDoubt
 from services.upserts import insert_new, insert_or_update
 
 MODERATORS = "moderators"
 # Telegram's words for somebody who is not in a chat.
 GONE = frozenset({"left", "kicked"})
+# And for who runs it.
+RUNS = frozenset({"creator", "administrator"})
+# Where the bot is no administrator nobody need tell it who leaves: what it knows holds so long.
+KNOWN_FOR = timedelta(days=1)
+# Who turned out not to be in a chat is not asked after again for so long.
+OUT_FOR = timedelta(minutes=1)
 # So long a group may be without a purpose before the bot leaves it.
 UNCLAIMED_FOR = timedelta(hours=24)
 
@@ -99,8 +105,8 @@ def desk_for(session: Session, *, district: str) -> Chat | None:
 def require_reviewer(session: Session, *, chat_id: int, person_id: int, district: str) -> Chat:
     """The moderator chat in which, or for which, somebody is about to act.
 
-    Telegram lets only members press buttons in a group; who is known to have left since is stopped
-    here all the same.
+    Membership makes a reviewer. That Telegram lets only members press buttons in a group is no
+    proof: what a press carries can be forged, and old cards stay on the phones of who has left.
 
     Args:
         session: the transaction.
@@ -112,39 +118,74 @@ def require_reviewer(session: Session, *, chat_id: int, person_id: int, district
         The chat.
 
     Raises:
-        NotForYou: it is no moderator chat, or they are not in it any more.
+        NotForYou: it is no moderator chat, the bot was taken out of it, or they are not in it.
+        StandingInDoubt: whether they are in it has to be asked first.
     """
     private = chat_id == person_id
     chat = desk_for(session, district=district) if private else current(session, chat_id=chat_id)
-    if chat is None or chat.purpose != MODERATORS:
+    if chat is None or chat.purpose != MODERATORS or chat.bot_status in GONE:
         raise NotForYou
     membership = session.get(Membership, (chat.id, person_id))
-    if membership is None and private:
-        raise NotForYou
-    if membership is not None and membership.status in GONE:
-        raise NotForYou
+    if membership is None:
+        raise StandingInDoubt(chat.id)
+    age = clock.now() - membership.seen_at
+    if membership.status in GONE:
+        if age < OUT_FOR:
+            raise NotForYou
+        # They may be back, and where the bot does not run the chat that is easily missed.
+        raise StandingInDoubt(chat.id)
+    if chat.bot_status not in RUNS and age > KNOWN_FOR:
+        raise StandingInDoubt(chat.id)
     return chat
 
 
 def reviewers(session: Session, *, chat_id: int) -> int:
     """How many people are known to be in a moderator chat."""
-    found = session.scalar(
-        select(func.count())
-        .select_from(Membership)
-        .where(Membership.chat_id == chat_id, Membership.status.not_in(GONE))
+    known = select(func.count()).where(
+        Membership.chat_id == chat_id, Membership.status.not_in(GONE)
     )
-    return found or 0
+    return session.scalar(known) or 0
 
 
-def member(session: Session, *, chat_id: int, person_id: int, status: str, name: str) -> None:
+def names(session: Session, *, chat_id: int, person_ids: Collection[int]) -> dict[int, str]:
+    """The names some people are known by in a chat; who was never there has none."""
+    rows = select(Membership).where(
+        Membership.chat_id == chat_id, Membership.person_id.in_(person_ids)
+    )
+    return {row.person_id: row.name for row in session.scalars(rows)}
+
+
+def place(status: str, *, is_member: bool) -> str:
+    """Somebody's place in a chat, in words of which each means in or out.
+
+    Args:
+        status: Telegram's word for it.
+        is_member: of who is `restricted`, whether they are in the chat.
+
+    Returns:
+        The same word, or `left` for who is restricted and not there.
+    """
+    return "left" if status == "restricted" and not is_member else status
+
+
+def member(
+    session: Session,
+    *,
+    chat_id: int,
+    person_id: int,
+    status: str,
+    name: str,
+    seen_at: datetime | None = None,
+) -> None:
     """Take note of somebody's place in a chat.
 
     Args:
         session: the transaction.
         chat_id: which chat.
         person_id: who.
-        status: Telegram's word for it.
+        status: Telegram's word for it, out of `place`.
         name: as colleagues in that chat know them.
+        seen_at: when Telegram said so; now if not given.
     """
     insert_or_update(
         session,
@@ -154,18 +195,16 @@ def member(session: Session, *, chat_id: int, person_id: int, status: str, name:
             "person_id": person_id,
             "status": status,
             "name": name[:128],
-            "seen_at": clock.now(),
+            "seen_at": seen_at or clock.now(),
         },
         key=("chat_id", "person_id"),
     )
 
 
 def met(session: Session, *, chat_id: int, person_id: int, name: str) -> None:
-    """Take note of somebody who acts in a chat, whose standing nobody has told us yet."""
-    row = session.get(Membership, (chat_id, person_id))
-    if row is None:
-        member(session, chat_id=chat_id, person_id=person_id, status="member", name=name)
-    elif row.name != name[:128]:
+    """Follow the name of somebody who acts in a chat they are known to be in."""
+    row = session.get_one(Membership, (chat_id, person_id))
+    if row.name != name[:128]:
         row.name = name[:128]
 
 
@@ -226,7 +265,14 @@ def migrate(session: Session, *, old_id: int, new_id: int) -> bool:
         update(Card).where(Card.chat_id == old_id).values(chat_id=new_id, message_id=None)
     )
     for row in session.scalars(select(Membership).where(Membership.chat_id == old_id)).all():
-        member(session, chat_id=new_id, person_id=row.person_id, status=row.status, name=row.name)
+        member(
+            session,
+            chat_id=new_id,
+            person_id=row.person_id,
+            status=row.status,
+            name=row.name,
+            seen_at=row.seen_at,
+        )
     session.flush()
     return True
 

@@ -1,7 +1,7 @@
 """A report in the making: photo, place and category in any order, each asked for only once."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from math import isfinite
 
@@ -297,6 +297,12 @@ def discard_expired(session: Session, *, limit: int = 500) -> list[int]:
     for draft in drafts:
         discard(session, draft=draft)
     return [draft.person_id for draft in drafts]
+
+
+def keep_through(draft: Draft, *, until: datetime, policy: Policy) -> None:
+    """A draft its rider may not go on with before a moment is there, unhurried, when they may."""
+    draft.expires_at = max(draft.expires_at, until + policy.limits.draft_life)
+    draft.reminded_at = clock.now()
 
 
 def keep_another_day(draft: Draft) -> None:

@@ -15,6 +15,8 @@ from services.upserts import insert_row
 
 # While an errand runs nobody else takes it; a process that died leaves it to the next after this.
 LEASE = timedelta(minutes=2)
+# What is due is done in order; by so much what cannot wait goes before the rest.
+AHEAD = timedelta(hours=1)
 # Waits between tries, in seconds; after the last the errand is given up.
 WAITS = (2, 5, 15, 60, 300, 900, 3600)
 
@@ -27,6 +29,7 @@ class Task:
         id: the row.
         kind: what is to be found out.
         payload: about what.
+        first: it is the first try.
         last: no further try will follow.
         origin: what it came from, for the log.
     """
@@ -34,12 +37,22 @@ class Task:
     id: int
     kind: ErrandKind
     payload: dict[str, Any]
+    first: bool
     last: bool
     origin: str | None = None
 
 
-def ask(session: Session, *, kind: ErrandKind, payload: dict[str, Any]) -> None:
-    """Write down something to find out once this transaction is committed."""
+def ask(
+    session: Session, *, kind: ErrandKind, payload: dict[str, Any], first: bool = False
+) -> None:
+    """Write down something to find out once this transaction is committed.
+
+    Args:
+        session: the transaction.
+        kind: what is to be found out.
+        payload: about what.
+        first: before whatever else is due, because somebody waits with a finger on a button.
+    """
     now = clock.now()
     insert_row(
         session,
@@ -48,7 +61,7 @@ def ask(session: Session, *, kind: ErrandKind, payload: dict[str, Any]) -> None:
             "kind": kind,
             "payload": payload,
             "created_at": now,
-            "not_before": now,
+            "not_before": now - AHEAD if first else now,
             "tries": 0,
             "origin": session.info.get("origin"),
         },
@@ -84,7 +97,14 @@ def take(session: Session, *, limit: int, holder: int) -> list[Task]:
     rows = _DUE.rows(session, now=now, most=limit)
     _TAKE.many(session, [{"row": row[0], "lease": now + LEASE, "process": holder} for row in rows])
     return [
-        Task(id_, ErrandKind(kind), payload, last=tries >= len(WAITS), origin=origin)
+        Task(
+            id_,
+            ErrandKind(kind),
+            payload,
+            first=tries == 0,
+            last=tries >= len(WAITS),
+            origin=origin,
+        )
         for id_, kind, payload, tries, origin in rows
     ]
 

@@ -5,13 +5,13 @@ import random
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from models import Person, Role, SetupCode, clock
 from models.policy import Language, Policy
 from services import attempts
-from services.refusals import NotForYou, WrongSetupCode
+from services.refusals import LastAdmin, NotForYou, WrongSetupCode
 from services.upserts import insert_new
 
 # How many kinds of bird there are; the words for them are in the catalogues (handlers/views.py).
@@ -140,12 +140,60 @@ def admins(session: Session) -> list[int]:
 
 def make_admin(session: Session, *, person_id: int, policy: Policy) -> None:
     """Give somebody the power to set things up; they may never have written yet."""
-    meet(session, person_id=person_id, language_code=None, policy=policy)
+    _grant(session, person_id=person_id, role=ADMIN, policy=policy)
+
+
+def make_chief(session: Session, *, person_id: int, policy: Policy) -> None:
+    """Give somebody the power to settle disputes; they may never have written yet."""
+    _grant(session, person_id=person_id, role=CHIEF, policy=policy)
+
+
+def _grant(session: Session, *, person_id: int, role: str, policy: Policy) -> None:
+    if find(session, person_id=person_id) is None:
+        # Who is known is not locked: of two admins who change each other's role, each would wait.
+        meet(session, person_id=person_id, language_code=None, policy=policy)
     insert_new(
         session,
         model=Role,
-        values={"person_id": person_id, "role": ADMIN, "granted_at": clock.now()},
+        values={"person_id": person_id, "role": role, "granted_at": clock.now()},
     )
+
+
+def set_role(session: Session, *, person_id: int, role: str | None, policy: Policy) -> None:
+    """Give somebody one role and no other, or none at all.
+
+    Args:
+        session: the transaction; who asks for it has been found to be an admin.
+        person_id: who; they may never have written yet.
+        role: `ADMIN`, `CHIEF` or None.
+        policy: names the default language, for somebody new.
+
+    Raises:
+        LastAdmin: nobody could set things up any more.
+    """
+    # All of them are locked, so that of the last two not each takes the other's role away.
+    holders = session.scalars(
+        select(Role.person_id).where(Role.role == ADMIN).order_by(Role.person_id).with_for_update()
+    ).all()
+    if role != ADMIN and list(holders) == [person_id]:
+        raise LastAdmin
+    if role is not None:
+        _grant(session, person_id=person_id, role=role, policy=policy)
+    session.execute(delete(Role).where(Role.person_id == person_id, Role.role != (role or "")))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A role somebody holds."""
+
+    person_id: int
+    role: str
+
+
+def roles(session: Session) -> list[Held]:
+    """Who holds which role: admins first, then chiefs, each in the order they got it."""
+    rows = session.scalars(select(Role).order_by(Role.role, Role.granted_at, Role.person_id))
+    return [Held(row.person_id, row.role) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

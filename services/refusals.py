@@ -57,8 +57,23 @@ class OutOfDate(Refusal):
     """The button belongs to something that has moved on."""
 
 
+class NoButtonOfOurs(OutOfDate):
+    """What was pressed is nothing we ever made."""
+
+
 class NotForYou(Refusal):
     """The one who asks has not the power for it."""
+
+
+@dataclass(eq=False)
+class StandingInDoubt(Refusal):
+    """Whether the one who asks is in the desk's chat is not known, or was learned too long ago.
+
+    Attributes:
+        chat_id: the chat of the desk; Telegram knows.
+    """
+
+    chat_id: int
 
 
 class OwnReport(Refusal):
@@ -142,6 +157,46 @@ class NothingSaid(Refusal):
 
 class Busy(Refusal):
     """Somebody works on the other report at this very moment."""
+
+
+class LastAdmin(Refusal):
+    """There would be no admin left."""
+
+
+class OwnCase(Refusal):
+    """Nobody decides about themselves."""
+
+
+@dataclass(eq=False)
+class NotWarnedYet(Refusal):
+    """A ban comes after warnings; `needed` is how many more it takes."""
+
+    needed: int
+
+
+class WarnedAlready(Refusal):
+    """The rider was warned for that report before."""
+
+
+class ChiefLifts(Refusal):
+    """Only a chief ends a ban before its time."""
+
+
+class NotBanned(Refusal):
+    """There is no ban to lift."""
+
+
+@dataclass(eq=False)
+class Banned(Refusal):
+    """The rider may not report for a while.
+
+    Attributes:
+        until: when they may again.
+        draft_kept: there is a draft, and it is as it was.
+    """
+
+    until: datetime
+    draft_kept: bool
 
 
 class UnknownCode(Refusal):

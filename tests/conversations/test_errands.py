@@ -146,6 +146,8 @@ class TestTheLoop:
         def found(*args: Any, **kwargs: Any) -> None:
             raise OperationalError("INSERT", {}, ValueError("away"))
 
+        # What was asked at the start is out of the way.
+        await scene.settle()
         scene.world.send_document(RIDER, RIDER, jpeg(3), "a.jpg", "image/jpeg")
         for update in scene.pending():
             await scene.intake.apply(update)

@@ -221,6 +221,8 @@ class TestComingIn:
             }
         )
         assert outcome is Outcome.APPLIED
+        # Telegram is asked who that is, and then it is done.
+        await scene.settle()
         [report] = scene.rows(Report)
         assert report.decided_by_name == "陈"
 

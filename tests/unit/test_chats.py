@@ -11,7 +11,7 @@ from models import Card, Chat, ChatPause, Membership, clock
 from models.cards import CardPurpose
 from models.outgoing import OutgoingState
 from services import cards, chats, conversations, outbox
-from services.refusals import NotForYou
+from services.refusals import NotForYou, StandingInDoubt
 
 GROUP, SUPERGROUP = -100, -1001000000000
 
@@ -70,8 +70,17 @@ def test_members_of_the_moderator_chat_may_decide(database):
         register(session)
         chats.member(session, chat_id=GROUP, person_id=5, status="member", name="林")
         assert require(session, chat_id=GROUP, person_id=5).id == GROUP
-        # Telegram shows the buttons to members only, so who was never told of is one.
-        assert require(session, chat_id=GROUP, person_id=6).id == GROUP
+        # In private, too, for the desk the report belongs to.
+        assert require(session, chat_id=5, person_id=5).id == GROUP
+
+
+@pytest.mark.parametrize("chat_id", [GROUP, 6])
+def test_whoever_was_never_told_of_has_to_be_asked_after(database, chat_id):
+    with database.transaction() as session:
+        register(session)
+        with pytest.raises(StandingInDoubt) as doubt:
+            require(session, chat_id=chat_id, person_id=6)
+        assert doubt.value.chat_id == GROUP
 
 
 @pytest.mark.parametrize("status", ["left", "kicked"])
@@ -86,13 +95,81 @@ def test_who_left_may_not_decide_until_they_are_back(database, status):
         require(session, chat_id=GROUP, person_id=5)
 
 
+def test_who_left_a_while_ago_is_asked_after_again(database, midday):
+    with database.transaction() as session:
+        register(session)
+        chats.member(session, chat_id=GROUP, person_id=5, status="left", name="林")
+    clock.advance(chats.OUT_FOR)
+    with database.transaction() as session, pytest.raises(StandingInDoubt):
+        require(session, chat_id=GROUP, person_id=5)
+
+
+@pytest.mark.parametrize("status", [None, "member", "restricted"])
+def test_what_is_known_grows_old_where_nobody_tells_who_leaves(database, midday, status):
+    with database.transaction() as session:
+        register(session).bot_status = status
+        chats.member(session, chat_id=GROUP, person_id=5, status="member", name="林")
+    clock.advance(chats.KNOWN_FOR)
+    with database.transaction() as session:
+        require(session, chat_id=GROUP, person_id=5)
+    clock.advance(timedelta(seconds=1))
+    with database.transaction() as session, pytest.raises(StandingInDoubt):
+        require(session, chat_id=GROUP, person_id=5)
+
+
+def test_what_is_known_holds_where_the_bot_is_told_who_leaves(database, midday):
+    with database.transaction() as session:
+        register(session).bot_status = "administrator"
+        chats.member(session, chat_id=GROUP, person_id=5, status="member", name="林")
+    clock.advance(timedelta(days=400))
+    with database.transaction() as session:
+        assert require(session, chat_id=GROUP, person_id=5).id == GROUP
+
+
+def test_a_desk_the_bot_was_taken_out_of_has_no_reviewers(database):
+    with database.transaction() as session:
+        register(session)
+        chats.member(session, chat_id=GROUP, person_id=5, status="creator", name="林")
+        chats.bot_standing(session, chat_id=GROUP, title="", status="kicked")
+        with pytest.raises(NotForYou):
+            require(session, chat_id=GROUP, person_id=5)
+
+
 @pytest.mark.parametrize("chat_id", [-200, -300, 5])
 def test_nobody_decides_in_any_other_chat(database, chat_id):
     with database.transaction() as session:
-        register(session)
         register(session, chat_id=-200, purpose="team")
+        chats.member(session, chat_id=-200, person_id=5, status="creator", name="林")
         with pytest.raises(NotForYou):
             require(session, chat_id=chat_id, person_id=5)
+
+
+def test_only_who_is_in_a_desk_counts_as_its_reviewer(database):
+    with database.transaction() as session:
+        register(session)
+        assert chats.reviewers(session, chat_id=GROUP) == 0
+        for person_id, status in enumerate(
+            ["creator", "administrator", "member", "restricted", "left", "kicked"]
+        ):
+            chats.member(
+                session, chat_id=GROUP, person_id=person_id, status=status, name=f"n{person_id}"
+            )
+        chats.member(session, chat_id=-200, person_id=9, status="member", name="")
+        assert chats.reviewers(session, chat_id=GROUP) == 4
+        assert chats.names(session, chat_id=GROUP, person_ids=[0, 4, 9]) == {0: "n0", 4: "n4"}
+
+
+@pytest.mark.parametrize(
+    ("status", "is_member", "place"),
+    [
+        ("restricted", True, "restricted"),
+        ("restricted", False, "left"),
+        ("member", True, "member"),
+        ("kicked", True, "kicked"),
+    ],
+)
+def test_who_is_restricted_may_be_out(status, is_member, place):
+    assert chats.place(status, is_member=is_member) == place
 
 
 def test_the_bots_own_standing_is_noted(database):
@@ -112,7 +189,11 @@ def test_the_bots_own_standing_is_noted(database):
 def test_an_upgraded_group_takes_everything_with_it(database, scene):
     with database.transaction() as session:
         register(session)
+        long_ago = clock.now() - timedelta(hours=20)
         chats.member(session, chat_id=GROUP, person_id=5, status="left", name="林")
+        chats.member(
+            session, chat_id=GROUP, person_id=6, status="member", name="陈", seen_at=long_ago
+        )
         report = scene.report(session)
         card, _ = cards.find_or_make(
             session, report_id=report.id, chat_id=GROUP, purpose=CardPurpose.REVIEW
@@ -136,6 +217,8 @@ def test_an_upgraded_group_takes_everything_with_it(database, scene):
         with pytest.raises(NotForYou):
             require(session, chat_id=GROUP, person_id=5)
         assert require(session, chat_id=GROUP, person_id=6).id == SUPERGROUP
+        # It is as old as it was.
+        assert session.get(Membership, (SUPERGROUP, 6)).seen_at == long_ago
 
 
 def test_a_second_telling_of_an_upgrade_is_harmless(database):

@@ -144,3 +144,17 @@ def test_two_workers_at_once_never_take_the_same(database, count):
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(work, range(2))
     assert len(one) + len(other) == len(set(one) | set(other)) == count
+
+
+def test_what_somebody_waits_for_goes_first(database, midday):
+    ask(database, 1)
+    clock.advance(timedelta(minutes=1))
+    with database.transaction() as session:
+        errands.ask(session, kind=ErrandKind.MEMBER, payload={"photo_id": 2}, first=True)
+    first, second = take(database)
+    assert [first.payload["photo_id"], second.payload["photo_id"]] == [2, 1]
+    assert first.first
+    again(database, first)
+    clock.advance(timedelta(seconds=errands.WAITS[0]))
+    (later,) = take(database)
+    assert not later.first

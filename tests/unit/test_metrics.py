@@ -148,3 +148,10 @@ async def test_without_a_database_it_is_alive_not_ready_and_still_tells_what_it_
     answer = await door.get("/metrics")
     assert answer.status_code == 200
     assert "sentinel_database_up 0.0" in answer.text
+
+
+def test_forged_presses_are_counted():
+    metrics = Metrics()
+    assert samples(metrics.write(None))["sentinel_forged_presses_total",] == 0
+    metrics.forged_press()
+    assert samples(metrics.write(None))["sentinel_forged_presses_total",] == 1

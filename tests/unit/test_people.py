@@ -5,12 +5,12 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from bot.database import Database
 from models import Person, Role, SetupCode, clock
 from services import people
-from services.refusals import NotForYou, TooManyGuesses, WrongSetupCode
+from services.refusals import LastAdmin, NotForYou, TooManyGuesses, WrongSetupCode
 
 
 @pytest.mark.parametrize(
@@ -262,3 +262,69 @@ def test_who_locks_a_person_makes_their_next_update_wait(postgresql_engine, poli
             assert not other.done()
         assert other.result(30) == 78
     database.close()
+
+
+def hold(database):
+    with database.transaction() as session:
+        return [(one.person_id, one.role) for one in people.roles(session)]
+
+
+def set_role(database, policy, person_id, role):
+    with database.transaction() as session:
+        people.set_role(session, person_id=person_id, role=role, policy=policy)
+
+
+def test_somebody_has_one_role_or_none(database, policy, midday):
+    set_role(database, policy, 5, people.ADMIN)
+    set_role(database, policy, 6, people.CHIEF)
+    assert hold(database) == [(5, "admin"), (6, "chief")]
+    set_role(database, policy, 6, people.ADMIN)
+    set_role(database, policy, 6, people.ADMIN)
+    assert hold(database) == [(5, "admin"), (6, "admin")]
+    set_role(database, policy, 6, None)
+    set_role(database, policy, 7, None)
+    assert hold(database) == [(5, "admin")]
+
+
+@pytest.mark.parametrize("role", [people.CHIEF, None])
+def test_the_last_admin_stays(database, policy, role):
+    set_role(database, policy, 5, people.ADMIN)
+    set_role(database, policy, 6, people.CHIEF)
+    with pytest.raises(LastAdmin):
+        set_role(database, policy, 5, role)
+    assert hold(database) == [(5, "admin"), (6, "chief")]
+    set_role(database, policy, 6, people.ADMIN)
+    set_role(database, policy, 5, role)
+    assert (6, "admin") in hold(database)
+
+
+def test_of_the_last_two_admins_one_stays_whatever_races(postgresql_engine, policy):
+    database = Database(postgresql_engine)
+    for person_id in (5, 6):
+        set_role(database, policy, person_id, people.ADMIN)
+
+    def take_the_other():
+        with pytest.raises(LastAdmin):
+            set_role(database, policy, 6, None)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as session:
+            people.locked(session, person_id=6)
+            people.set_role(session, person_id=5, role=None, policy=policy)
+            other = pool.submit(take_the_other)
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while not other.done() and not session.scalar(waiting):
+                continue
+        other.result(30)
+    assert hold(database) == [(6, "admin")]
+    database.close()
+
+
+def test_a_chief_of_the_configuration_need_not_have_written(database, policy):
+    for _ in range(2):
+        with database.transaction() as session:
+            people.make_chief(session, person_id=5, policy=policy)
+    assert hold(database) == [(5, "chief")]
+    with database.transaction() as session:
+        assert people.is_chief(session, person_id=5)
+        assert not people.is_admin(session, person_id=5)

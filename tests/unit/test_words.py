@@ -37,6 +37,7 @@ SAMPLES = {
     **dict.fromkeys(("category", "district", "error", "name", "place", "reason", "state"), "中"),
     **dict.fromkeys(("distance", "time"), "3 米"),
     "age": "3 天前",
+    "day": "12 月 1 日",
     **dict.fromkeys(("clock", "since", "until"), "00:00"),
     "points": "+3",
     "stars": "★",
