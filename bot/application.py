@@ -23,7 +23,7 @@ from bot.presence import Presence
 from bot.settings import Settings, Telegram
 from bot.webhook import Webhook
 from handlers.context import House
-from handlers.menu import COMMANDS, DESCRIPTION
+from handlers.menu import COMMANDS, DESCRIPTION, DESK_COMMANDS
 from models.errands import ErrandKind
 from services import chats, errands, people, places
 from services.districts import Districts, load_districts
@@ -325,12 +325,14 @@ async def publish_profile(api: BotApi, house: House) -> None:
     languages: tuple[tuple[str, str | None], ...] = (("en", None), ("zh_Hans", "zh"))
     for language, code in languages:
         words = house.words[language]
-        commands = [
-            {"command": command, "description": words.tr(text)} for command, text in COMMANDS
-        ]
+        private, desk = (
+            [{"command": command, "description": words.tr(text)} for command, text in commands]
+            for commands in (COMMANDS, DESK_COMMANDS)
+        )
         about = {"language_code": code} if code is not None else {}
         calls: tuple[tuple[str, dict[str, Any]], ...] = (
-            ("setMyCommands", {"commands": commands, "scope": {"type": "all_private_chats"}}),
+            ("setMyCommands", {"commands": private, "scope": {"type": "all_private_chats"}}),
+            ("setMyCommands", {"commands": desk, "scope": {"type": "all_group_chats"}}),
             ("setMyDescription", {"description": words.tr(DESCRIPTION)}),
             ("setMyShortDescription", {"short_description": words.tr(DESCRIPTION)}),
         )

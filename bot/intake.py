@@ -31,6 +31,7 @@ from bot.metrics import Metrics
 from handlers import flood, routing_table, timers
 from handlers.context import ButtonAnswer, Context, House, Turn, taking_turn
 from handlers.errors import on_error
+from handlers.menu import DESK_COMMANDS
 from models import clock
 from services import people, updates
 
@@ -43,7 +44,7 @@ ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_membe
 # So often a failing database is not held against the update that met it.
 AWAY_TRIES = 20
 # Commands of ours in groups; whoever says anything else there is none of our business.
-GROUP_COMMANDS = ("/here", "/language", "/role")
+GROUP_COMMANDS = ("/here", "/language", "/role", *(f"/{name}" for name, _ in DESK_COMMANDS))
 
 
 class Outcome(StrEnum):

@@ -4,7 +4,7 @@ from typing import Any
 
 from telegram.ext import BaseHandler
 
-from handlers import myreports, points, replies, rest, review, roles, setup, start
+from handlers import myreports, points, record, replies, rest, review, roles, setup, start
 from handlers.addition import addition_conversation
 from handlers.context import Context
 from handlers.report import STRAYS, report_conversation
@@ -22,6 +22,8 @@ def routing_table() -> list[BaseHandler[Any, Context, Any]]:
         # The moderators' buttons, and what they write in reply to a card.
         *review.HANDLERS,
         *replies.HANDLERS,
+        # What reviewers look up.
+        *record.HANDLERS,
         # What is added to a report just made goes before a new report: both take photos.
         addition_conversation(),
         report_conversation(),

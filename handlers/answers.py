@@ -20,12 +20,12 @@ from handlers import (
 from handlers.callbacks import DRAFT
 from handlers.context import Turn
 from handlers.views import Button, View
-from models import Draft, Photo
+from models import Draft, Photo, Report
 from models.cards import CardPurpose
 from models.errands import ErrandKind
-from models.workflow import UNDECIDED_STATES
+from models.workflow import UNDECIDED_STATES, State
 from services import cards as card_rows
-from services import chats, drafts, errands, people, photos, places, reports
+from services import chats, drafts, errands, evidence, people, photos, places, reports
 from services.drafts import Step
 from services.photos import ExifFault, Found, Refused
 from services.refusals import NoButtonOfOurs, NotForYou, Refusal, StandingInDoubt
@@ -38,6 +38,8 @@ def picture_found(turn: Turn, *, photo_id: int, found: Found) -> None:
         return
     turn.person = people.locked(turn.session, person_id=photo.owner_id)
     found = _judged(turn, found)
+    report = _dealt_with(turn, photo)
+    before = _told_by_photos(turn, report) if report is not None else None
     photos.stored(turn.session, photo=photo, found=found)
     if found.place is not None or found.exif_fault is not None:
         draft = drafts.current(turn.session, person_id=photo.owner_id)
@@ -46,6 +48,9 @@ def picture_found(turn: Turn, *, photo_id: int, found: Found) -> None:
     if photo.as_file:
         # Any other was shown by its id from the start.
         _bring_up_to_date(turn, photo, arrived=True)
+    # An edit has its price in a group: only for what the card does not tell yet.
+    if report is not None and _told_by_photos(turn, report) != before:
+        _tell_evidence(turn, report)
 
 
 def picture_refused(turn: Turn, *, photo_id: int, why: Refused) -> None:
@@ -319,6 +324,27 @@ def _offer_place(turn: Turn, draft: Draft, found: Found) -> None:
                 lead=words.tr("The place saved in the photo makes no sense, so it was left out."),
             )
         )
+
+
+def _dealt_with(turn: Turn, photo: Photo) -> Report | None:
+    """The report a picture belongs to, if its card is out already."""
+    number = photos.report_of(turn.session, photo_id=photo.id)
+    report = reports.get(turn.session, report_id=number) if number is not None else None
+    return report if report is not None and cards.is_dealt(turn, report) else None
+
+
+def _told_by_photos(turn: Turn, report: Report) -> evidence.OfPhotos:
+    pictures = photos.of_report(turn.session, report_id=report.id)
+    return evidence.of_photos(turn.session, report=report, pictures=pictures)
+
+
+def _tell_evidence(turn: Turn, report: Report) -> None:
+    """Show on a card that is out already what fetching a picture has brought to light."""
+    # A decision being made at this moment is waited for: the card must show it, too. It may still
+    # be undone in the light of what was found; what was withdrawn is nobody's concern any more.
+    reports.lock(turn.session, report=report)
+    if report.state != State.WITHDRAWN:
+        cards.refresh_review_cards(turn, report)
 
 
 def _bring_up_to_date(turn: Turn, photo: Photo, *, arrived: bool) -> None:

@@ -18,6 +18,7 @@ RECEIPT = "o"
 REVIEW = "v"
 MY_REPORTS = "m"
 LANGUAGE = "l"
+RECORD = "h"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from models import Card, Chat, Photo, Report, clock
 from models.cards import CardPurpose
 from models.photos import PhotoState
 from models.workflow import DESK_STATES
-from services import cards, chats, people, photos, reports
+from services import cards, chats, evidence, people, photos, reports
 from services.refusals import OutOfDate
 
 # A card waits at most so long for a picture sent as a file to be fetched; then it goes without.
@@ -69,7 +69,7 @@ def _deal_to(
             caption=f"#{report.id}",
         )
     turn.show(card, _view(turn, report, facts, card, words), is_new=is_new)
-    if len(report.note) > views.NOTE_ON_CARD:
+    if not desk_views.shows_whole_note(report, facts, words):
         turn.say(chat.id, views.View(f"💬 #{report.id}\n{escape(report.note)}"))
     if report.voice_file_id:
         turn.call(chat.id, "sendVoice", voice=report.voice_file_id, caption=f"🎤 #{report.id}")
@@ -161,6 +161,17 @@ def tell_reviewers_note(turn: Turn, report: Report, words: str) -> None:
         turn.say(card.chat_id, views.View(f"💬 #{report.id}\n{escape(words)}"))
 
 
+def shows_whole_note(turn: Turn, report: Report) -> bool:
+    """Whether the moderators' cards of a report have room for all of its note."""
+    facts = facts_of(turn, report, photos.of_report(turn.session, report_id=report.id))
+    found = cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW)
+    desks = [chats.current(turn.session, chat_id=card.chat_id) for card in found]
+    return all(
+        desk_views.shows_whole_note(report, facts, turn.words_of(desk.language if desk else None))
+        for desk in desks
+    )
+
+
 def tell_reviewers_voice(turn: Turn, report: Report) -> None:
     """Let the reviewers hear a spoken note that came after the card."""
     for card in cards.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW):
@@ -182,6 +193,7 @@ def facts_of(turn: Turn, report: Report, pictures: Sequence[Photo]) -> CardFacts
         district=turn.house.districts.by_code(report.district),
         reporter=reporter,
         record=reports.record_of(session, person_id=report.reporter_id),
+        evidence=evidence.gather(session, report=report, pictures=pictures, policy=turn.policy),
         photo_ids=shown,
         missing_photos=len(pictures) - len(shown),
         forwarded=sum(picture.forwarded for picture in pictures),

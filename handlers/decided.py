@@ -1,6 +1,6 @@
 """What follows a reviewer's act, whether it was a tap or a reply: everybody it concerns is told."""
 
-from handlers import cards, receipts
+from handlers import cards, receipts, sanctions
 from handlers.seats import Seat
 from locales import Words
 from models.workflow import State
@@ -39,13 +39,14 @@ def rider_words(seat: Seat) -> Words:
     return seat.turn.words_of(rider.language if rider else None)
 
 
-def use_words(seat: Seat, kind: PromptKind, text: str) -> str | None:
+def use_words(seat: Seat, kind: PromptKind, text: str, *, days: str = "") -> str | None:
     """Do with a reviewer's words what they are for.
 
     Args:
         seat: who wrote them, about which report.
-        kind: to ask, to reject or to hold.
+        kind: to ask, to reject, to hold, to warn or to ban.
         text: the words.
+        days: of a ban.
 
     Returns:
         What to say to the reviewer; None if the card says it all.
@@ -70,6 +71,22 @@ def use_words(seat: Seat, kind: PromptKind, text: str) -> str | None:
             )
         case PromptKind.HOLD:
             review.hold(session, report=report, reviewer=reviewer, reason=text)
+        case PromptKind.WARN:
+            sanctions.warn(seat, _cut(text))
+            return _sanctioned(seat, seat.words.tr("The rider has been warned."))
+        case PromptKind.BAN:
+            sanctions.ban(seat, days=int(days or 0), reason=_cut(text))
+            return _sanctioned(seat, seat.words.tr("No reports are taken from the rider for now."))
         case _:
             raise ValueError(f"words are not for {kind}")
     return tell(seat)
+
+
+def _cut(text: str) -> str:
+    return text.strip()[: review.MOST_CHARACTERS]
+
+
+def _sanctioned(seat: Seat, said: str) -> str:
+    # The report itself still waits: its card offers the decisions again.
+    cards.refresh_review_cards(seat.turn, seat.report)
+    return said

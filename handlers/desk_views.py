@@ -5,6 +5,7 @@ Domain objects in, text and buttons out. Nothing is read or written here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from html import escape
 
 from handlers import callbacks, views
@@ -12,12 +13,18 @@ from handlers.views import Button, Rows, View
 from locales import Words
 from models import Person, Report, clock
 from models.policy import Policy
+from models.reports import PlaceSource
 from models.workflow import State
 from services import claims
 from services.districts import District
+from services.evidence import Evidence
 from services.reports import Record
 
 STARS = ("★", "★★", "★★★")
+# So much of a caption is the card's own; the rest is for what became of the report.
+CARD_ROOM = views.CAPTION_LIMIT - 164
+# A name longer than this, of a place or a category, is cut.
+NAME_ON_CARD = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class CardFacts:
         district: where it lies.
         reporter: whose it is.
         record: what became of their reports so far.
+        evidence: what else helps to judge it.
         photo_ids: the pictures that can be shown.
         missing_photos: how many pictures could not be fetched.
         forwarded: how many pictures were somebody else's message before.
@@ -39,6 +47,7 @@ class CardFacts:
     district: District | None
     reporter: Person
     record: Record
+    evidence: Evidence
     photo_ids: tuple[int, ...]
     missing_photos: int
     forwarded: int
@@ -47,8 +56,57 @@ class CardFacts:
     map_url: str
 
 
-def card_text(report: Report, facts: CardFacts, words: Words) -> str:
-    """The text of a review card, without its decision."""
+def card_text(report: Report, facts: CardFacts, words: Words, *, room: int = CARD_ROOM) -> str:
+    """The text of a review card, without its decision.
+
+    Args:
+        report: what it shows.
+        facts: what it tells beside.
+        words: the chat's language.
+        room: how much of Telegram's limit it may take; the note gives way to the facts, and where
+            a rider's appeal takes nearly all there is, the last of the facts to that.
+    """
+    above, below = _around_note(report, facts, words)
+    while len(below) > 1 and _left(above, below, room) < 0:
+        below = below[:-1]
+    note = _note(report, words)
+    left = _left(above, below, room)
+    shown = [f"💬 “{escape(views.cut(note, left))}”"] if note and left > 0 else []
+    return "\n".join([*above, *shown, *below])
+
+
+def shows_whole_note(report: Report, facts: CardFacts, words: Words) -> bool:
+    """Whether a card has room for all of a report's note."""
+    above, below = _around_note(report, facts, words)
+    note = _note(report, words)
+    return views.cut(note, _left(above, below, CARD_ROOM)) == note
+
+
+def _around_note(
+    report: Report, facts: CardFacts, words: Words
+) -> tuple[Sequence[str], Sequence[str]]:
+    above = (_headline(report, words), _place(report, facts, words))
+    below = (
+        _rider(facts, words),
+        *_others(facts, words),
+        *_photo_facts(facts, words),
+        *_way(facts.evidence, words),
+    )
+    return above, below
+
+
+def _left(above: Sequence[str], below: Sequence[str], room: int) -> int:
+    """How much of a note there is room for."""
+    taken = views.length("\n".join([*above, *below]))
+    # Six for its sign, its quotation marks and the line.
+    return min(views.NOTE_ON_CARD, room - taken - 6)
+
+
+def _note(report: Report, words: Words) -> str:
+    return report.note.replace("\n", words.choose("；", "; "))
+
+
+def _headline(report: Report, words: Words) -> str:
     moment = report.created_at
     shown = words.clock(moment)
     if not words.is_today(moment, now=clock.now()):
@@ -56,29 +114,53 @@ def card_text(report: Report, facts: CardFacts, words: Words) -> str:
     age = f'<tg-time unix="{int(moment.timestamp())}" format="r">{shown}</tg-time>'
     label = words.tr("danger")
     danger = f" · {label}" if report.danger else ""
-    lines = [f"<b>#{report.id}</b> {views.category_label(report, words)}{danger} · ⏱ {age}"]
+    name = words.choose(report.category_name_zh, report.category_name_en)
+    category = f"{report.category_emoji} {escape(views.cut(name, NAME_ON_CARD))}"
+    return f"<b>#{report.id}</b> {category}{danger} · ⏱ {age}"
+
+
+def _place(report: Report, facts: CardFacts, words: Words) -> str:
     place = views.place_line(
         district=facts.district,
-        near_zh=report.place_name_zh,
-        near_en=report.place_name_en,
+        near_zh=views.cut(report.place_name_zh, NAME_ON_CARD),
+        near_en=views.cut(report.place_name_en, NAME_ON_CARD),
         words=words,
     )
+    # A fix of the phone is what one expects: it tells only how exact it is.
+    kinds: dict[str, str] = {
+        PlaceSource.PIN: "" if report.accuracy_m else words.tr("pin on the map"),
+        PlaceSource.VENUE: words.tr("venue"),
+        PlaceSource.LIVE: words.tr("live location"),
+        PlaceSource.ADDRESS: words.tr("typed address"),
+        PlaceSource.FILE: words.tr("from the photo"),
+    }
+    details = [kind] if (kind := kinds.get(report.place_source)) else []
     if report.accuracy_m:
-        place += words.tr(" (±{metres} m)", metres=words.number(round(report.accuracy_m)))
+        details.append(words.tr("±{metres} m", metres=words.number(round(report.accuracy_m))))
+    if details:
+        place += words.tr(" ({details})", details=words.choose("，", ", ").join(details))
     link = words.tr("map")
-    lines.append(f'📍 {place} · <a href="{escape(facts.map_url)}">{link}</a>')
-    if report.note:
-        cut = report.note[: views.NOTE_ON_CARD].replace("\n", words.choose("；", "; "))
-        dots = "…" if len(report.note) > views.NOTE_ON_CARD else ""
-        lines.append(f"💬 “{escape(cut)}{dots}”")
-    record = words.tr("first report")
-    if facts.record.decided:
-        record = words.tr(
-            "approved {approved}/{decided}",
-            approved=facts.record.approved,
-            decided=facts.record.decided,
+    return f'📍 {place} · <a href="{escape(facts.map_url)}">{link}</a>'
+
+
+def _rider(facts: CardFacts, words: Words) -> str:
+    record, evidence = facts.record, facts.evidence
+    told = [views.pseudonym(facts.reporter, words), words.tr("first report")]
+    if record.decided:
+        told[1] = words.tr(
+            "approved {approved}/{decided}", approved=record.approved, decided=record.decided
         )
-    lines.append(f"👤 {views.pseudonym(facts.reporter, words)} · {record}")
+    if evidence.of_the_day > 1:
+        told.append(words.tr("no. {number} of the day", number=evidence.of_the_day))
+    if evidence.warnings:
+        told.append(words.trn("{count} warning", "{count} warnings", evidence.warnings))
+    if evidence.bans:
+        told.append(words.trn("{count} ban", "{count} bans", evidence.bans))
+    return f"👤 {' · '.join(told)}"
+
+
+def _others(facts: CardFacts, words: Words) -> list[str]:
+    lines = []
     if facts.joiners:
         lines.append(
             words.trn(
@@ -96,6 +178,26 @@ def card_text(report: Report, facts: CardFacts, words: Words) -> str:
                 age=words.ago(other.created_at, now=clock.now()),
             )
         )
+    return lines
+
+
+def _photo_facts(facts: CardFacts, words: Words) -> list[str]:
+    lines = []
+    same, taken_before = facts.evidence.photos.same, facts.evidence.photos.taken_before
+    if same is not None:
+        age = words.ago(same.sent_at, now=clock.now())
+        if same.report_id is None:
+            line = words.tr("📷 Same photo sent by somebody else ({age})", age=age)
+        else:
+            line = words.tr("📷 Same photo in #{number} ({age})", number=same.report_id, age=age)
+        lines.append(f"{line} +{same.more}" if same.more else line)
+    if taken_before is not None:
+        span = _span(abs(taken_before), words)
+        lines.append(
+            words.tr("🕓 Photo taken {span} before it was sent", span=span)
+            if taken_before > timedelta()
+            else words.tr("🕓 Camera clock {span} ahead of the sending", span=span)
+        )
     if facts.forwarded:
         lines.append(
             words.trn("↪️ {count} forwarded photo", "↪️ {count} forwarded photos", facts.forwarded)
@@ -108,7 +210,31 @@ def card_text(report: Report, facts: CardFacts, words: Words) -> str:
                 facts.missing_photos,
             )
         )
-    return "\n".join(lines)
+    return lines
+
+
+def _way(evidence: Evidence, words: Words) -> list[str]:
+    ride = evidence.ride
+    if ride is None:
+        return []
+    return [
+        words.tr(
+            "🛵 {distance} in {minutes} min since #{number} ({speed} km/h)",
+            distance=words.distance(ride.distance_m),
+            minutes=ride.minutes,
+            number=ride.report_id,
+            speed=words.number(round(ride.kmh)),
+        )
+    ]
+
+
+def _span(span: timedelta, words: Words) -> str:
+    """A length of time in its largest unit: 5 hours, 3 days, 26 years."""
+    if span < timedelta(days=1):
+        return words.trn("{count} hour", "{count} hours", int(span.total_seconds() // 3600))
+    if span < timedelta(days=2 * 365):
+        return words.trn("{count} day", "{count} days", span.days)
+    return words.trn("{count} year", "{count} years", span.days // 365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +270,10 @@ def card(
         menu: what it offers instead of its own buttons.
     """
     photo_id = facts.photo_ids[0] if with_photo and facts.photo_ids else None
-    lines = [card_text(report, facts, words), *_standing(report, policy=policy, words=words)]
-    if menu is not None:
-        lines.append(menu.hint)
-    text = "\n".join(line for line in lines if line)
+    below = [*_standing(report, policy=policy, words=words), menu.hint if menu else ""]
+    standing = "".join(f"\n{line}" for line in below if line)
+    room = min(CARD_ROOM, views.CAPTION_LIMIT - views.length(standing))
+    text = card_text(report, facts, words, room=room) + standing
     return View(text, rows=menu.rows if menu else card_rows(report, words), photo_id=photo_id)
 
 

@@ -118,7 +118,7 @@ def sentence(refusal: Refusal, *, words: Words, among_colleagues: bool = False) 
         case NothingSaid():
             return words.tr("Words, please: write them in reply.")
         case Busy():
-            return words.tr("A colleague works on the other one right now. Please tap again.")
+            return words.tr("That is being worked on right now. Please try again.")
         case OwnReport():
             return words.tr("A colleague has to review your own report.")
         case Banned(until=until):

@@ -1,4 +1,4 @@
-"""What a private chat shows before anything is said: the commands, and what the bot is for."""
+"""What a chat shows before anything is said: the commands, and what the bot is for."""
 
 from locales import N_
 
@@ -9,6 +9,14 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("language", N_("中文 / English")),
     ("cancel", N_("Throw the unfinished report away")),
     ("help", N_("How it works")),
+)
+
+DESK_COMMANDS: tuple[tuple[str, str], ...] = (
+    ("queue", N_("The next cards")),
+    ("show", N_("A report by its number")),
+    ("search", N_("Find reports")),
+    ("desk", N_("Figures, for chiefs")),
+    ("help", N_("How the desk works")),
 )
 
 # At most 120 characters, Telegram's limit for the short one.

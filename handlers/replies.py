@@ -93,6 +93,7 @@ def _take(seat: Seat, message: Message) -> str | None:
         report_id=seat.report.id,
     )
     kind = PromptKind(prompt.kind) if prompt is not None and prompt.kind else None
+    said: str | None = None
     place = _place_in(message)
     text = (message.text or "").strip()
     if kind in (None, PromptKind.PIN) and place is not None:
@@ -111,10 +112,10 @@ def _take(seat: Seat, message: Message) -> str | None:
         number = int(match.group(1))
         review.merge(seat.turn.session, report=seat.report, into=number, reviewer=seat.reviewer)
         decided.tell(seat)
-    else:
-        decided.use_words(seat, kind, text)
+    elif prompt is not None:
+        said = decided.use_words(seat, kind, text, days=prompt.text)
     prompts.forget(seat.turn.session, chat_id=seat.chat_id, person_id=seat.reviewer.id)
-    return None
+    return said
 
 
 def _place_in(message: Message) -> tuple[float, float] | None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from telegram import Update
 from telegram.ext import CallbackQueryHandler
 
-from handlers import callbacks, cards, decided, desk_views
+from handlers import callbacks, cards, decided, desk_views, sanctions
 from handlers.callbacks import REVIEW, Press
 from handlers.context import Context, Turn
 from handlers.seats import Seat, take_seat
@@ -33,6 +33,7 @@ from services import (
     review,
     reviewers,
 )
+from services import sanctions as sanctions_rows
 from services.prompts import PromptKind
 from services.refusals import AlreadyDecided, NotForYou, OutOfDate, UnknownCode
 
@@ -281,6 +282,55 @@ def _await_hold(seat: Seat, press: Press) -> None:
     _show(seat, desk_views.replies(seat.report, hint, seat.words))
 
 
+def _show_rider(seat: Seat, press: Press) -> None:
+    _may_begin(seat)
+    record = sanctions_rows.record(seat.turn.session, person_id=seat.report.reporter_id)
+    menu = desk_views.rider(
+        seat.report,
+        policy=seat.turn.policy,
+        is_banned=record.banned_until is not None,
+        warnings=record.warnings,
+        words=seat.words,
+    )
+    _show(seat, menu)
+
+
+def _await_warning(seat: Seat, press: Press) -> None:
+    _may_begin(seat)
+    _expect(seat, PromptKind.WARN)
+    hint = seat.words.tr("👤 What should the rider mind? Reply to this card; they read it.")
+    _show(seat, desk_views.replies(seat.report, hint, seat.words))
+
+
+def _await_ban(seat: Seat, press: Press) -> None:
+    _may_begin(seat)
+    days = _number_of_days(press)
+    sanctions_rows.require_warned(
+        seat.turn.session,
+        person_id=seat.report.reporter_id,
+        reviewer=seat.reviewer,
+        policy=seat.turn.policy,
+    )
+    _expect(seat, PromptKind.BAN, str(days))
+    hint = seat.words.trn(
+        "👤 Why no reports for {count} day? Reply to this card; the rider reads it.",
+        "👤 Why no reports for {count} days? Reply to this card; the rider reads it.",
+        days,
+    )
+    _show(seat, desk_views.replies(seat.report, hint, seat.words))
+
+
+def _lift_ban(seat: Seat, press: Press) -> None:
+    sanctions.lift(seat)
+    cards.show_menu(seat.turn, seat.report, chat_id=seat.chat_id, menu=None)
+
+
+def _number_of_days(press: Press) -> int:
+    if not press.argument.isdecimal():
+        raise OutOfDate
+    return int(press.argument[:5])
+
+
 def _hide_menu(seat: Seat, press: Press) -> None:
     reports.require_undecided(seat.report)
     prompts.forget(seat.turn.session, chat_id=seat.chat_id, person_id=seat.reviewer.id)
@@ -369,6 +419,10 @@ _VERBS: dict[str, Callable[[Seat, Press], str | None]] = {
     "cd": _show_districts,
     "ds": _set_district,
     "cp": _await_pin,
+    "w": _show_rider,
+    "ww": _await_warning,
+    "wb": _await_ban,
+    "wl": _lift_ban,
     "k": _use_words,
     "b": _hide_menu,
 }

@@ -7,9 +7,10 @@ from datetime import datetime
 from html import escape
 
 from handlers.context import Turn
+from handlers.seats import Seat
 from handlers.views import View
 from models import Person
-from services import drafts, sanctions
+from services import drafts, people, sanctions
 from services.refusals import Banned
 
 
@@ -74,6 +75,65 @@ def tell_lifted(turn: Turn, person: Person) -> None:
     """
     words = turn.words_of(person.language)
     turn.say(person.id, View(words.tr("You can report again. A photo starts a report.")))
+
+
+def warn(seat: Seat, reason: str) -> None:
+    """Warn the rider of a report, in a reviewer's words.
+
+    Raises:
+        Refusal: they may not, or it was done.
+    """
+    turn, rider = seat.turn, _rider(seat)
+    sanctions.warn(
+        turn.session,
+        person_id=rider.id,
+        reviewer=seat.reviewer,
+        report=seat.report,
+        reason=reason,
+    )
+    tell_warning(turn, rider, reason)
+
+
+def ban(seat: Seat, *, days: int, reason: str) -> None:
+    """Ban the rider of a report for some days, in a reviewer's words.
+
+    Raises:
+        Refusal: they may not, or not yet.
+    """
+    turn, rider = seat.turn, _rider(seat)
+    until = sanctions.ban(
+        turn.session,
+        person_id=rider.id,
+        reviewer=seat.reviewer,
+        report=seat.report,
+        days=days,
+        reason=reason,
+        policy=turn.policy,
+    )
+    tell_ban(turn, rider, until, reason)
+
+
+def lift(seat: Seat) -> None:
+    """End the ban of a report's rider before its time.
+
+    Raises:
+        Refusal: they may not, or there is none.
+    """
+    turn, rider = seat.turn, _rider(seat)
+    sanctions.lift(
+        turn.session,
+        person_id=rider.id,
+        reviewer=seat.reviewer,
+        report=seat.report,
+        reason="lifted",
+    )
+    tell_lifted(turn, rider)
+
+
+def _rider(seat: Seat) -> Person:
+    rider = people.find(seat.turn.session, person_id=seat.report.reporter_id)
+    assert rider is not None
+    return rider
 
 
 def _keep_draft(turn: Turn, person: Person, until: datetime) -> bool:

@@ -6,7 +6,7 @@ If a reviewer's question is open, whatever is added answers it: the report is de
 from collections.abc import Callable
 from typing import TypeVar
 
-from handlers import cards, receipts, sanctions, views
+from handlers import cards, receipts, sanctions
 from handlers.context import Turn
 from models import Draft, Photo, Report
 from models.photos import PhotoState
@@ -167,5 +167,5 @@ def _show_words(turn: Turn, report: Report, kept: str) -> None:
     # A card that is dealt only now brings the whole note along.
     dealt = cards.is_dealt(turn, report)
     cards.refresh_review_cards(turn, report)
-    if dealt and kept and len(report.note) > views.NOTE_ON_CARD:
+    if dealt and kept and not cards.shows_whole_note(turn, report):
         cards.tell_reviewers_note(turn, report, kept)

@@ -1,8 +1,9 @@
 """What people see: domain objects in, text and buttons out. Nothing is read or written here."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 from handlers import callbacks
@@ -87,6 +88,27 @@ class View:
         return payload
 
 
+_TAG = re.compile(r"</?[a-z][^>]*>")
+
+
+def length(text: str) -> int:
+    """How much of Telegram's limits a text of ours takes: in UTF-16 units, without its markup."""
+    return len(unescape(_TAG.sub("", text)).encode("utf-16-le")) // 2
+
+
+def cut(text: str, room: int) -> str:
+    """Plain text that takes no more than so many UTF-16 units, with dots where some is missing."""
+    if length(escape(text)) <= room:
+        return text
+    kept, taken = [], 1
+    for character in text:
+        taken += 2 if ord(character) > 0xFFFF else 1
+        if taken > room:
+            break
+        kept.append(character)
+    return "".join(kept).rstrip() + "…"
+
+
 _BIRDS = (
     N_("Gull"), N_("Swift"), N_("Heron"), N_("Egret"), N_("Kite"), N_("Crane"),
     N_("Swallow"), N_("Magpie"), N_("Sparrow"), N_("Falcon"), N_("Hawk"), N_("Eagle"),
@@ -94,6 +116,11 @@ _BIRDS = (
     N_("Wagtail"), N_("Kingfisher"), N_("Oriole"), N_("Dove"), N_("Cuckoo"), N_("Osprey"),
 )  # fmt: skip
 assert len(_BIRDS) == BIRDS
+
+
+def birds(words: Words) -> list[str]:
+    """The birds riders are called after, in their order."""
+    return [words.tr(bird) for bird in _BIRDS]
 
 
 def pseudonym(person: Person, words: Words) -> str:

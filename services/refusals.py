@@ -156,7 +156,7 @@ class NothingSaid(Refusal):
 
 
 class Busy(Refusal):
-    """Somebody works on the other report at this very moment."""
+    """What is needed for it is being worked on at this very moment."""
 
 
 class LastAdmin(Refusal):

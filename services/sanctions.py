@@ -15,9 +15,9 @@ from models.people import SanctionKind
 from models.policy import Policy
 from services import people
 from services.refusals import (
+    Busy,
     ChiefLifts,
     NotBanned,
-    NotForYou,
     NotWarnedYet,
     OwnCase,
     UnknownCode,
@@ -85,6 +85,7 @@ def warn(
 
     Raises:
         OwnCase: it is the reviewer themselves.
+        Busy: the rider is doing something at this very moment.
         WarnedAlready: somebody warned them for that report before.
     """
     _locked(session, person_id, reviewer)
@@ -131,15 +132,14 @@ def ban(
 
     Raises:
         OwnCase: it is the reviewer themselves.
+        Busy: the rider is doing something at this very moment.
         UnknownCode: the policy has no such length.
         NotWarnedYet: there were too few warnings of late.
     """
     if days not in policy.review.ban_days:
         raise UnknownCode
     person = _locked(session, person_id, reviewer)
-    needed = policy.review.warnings_before_ban - _warnings(session, person_id)
-    if needed > 0 and not reviewer.is_chief:
-        raise NotWarnedYet(needed=needed)
+    require_warned(session, person_id=person_id, reviewer=reviewer, policy=policy)
     until = clock.now() + timedelta(days=days)
     _add(
         session,
@@ -153,6 +153,17 @@ def ban(
     person.banned_until = max(until, person.banned_until or until)
     session.flush()
     return person.banned_until
+
+
+def require_warned(session: Session, *, person_id: int, reviewer: Reviewer, policy: Policy) -> None:
+    """Stop a ban out of the blue; a chief may impose one.
+
+    Raises:
+        NotWarnedYet: there were too few warnings of late.
+    """
+    needed = policy.review.warnings_before_ban - _warnings(session, person_id)
+    if needed > 0 and not reviewer.is_chief:
+        raise NotWarnedYet(needed=needed)
 
 
 def lift(
@@ -175,6 +186,7 @@ def lift(
     Raises:
         ChiefLifts: they are no chief.
         OwnCase: it is the reviewer themselves.
+        Busy: the rider is doing something at this very moment.
         NotBanned: there is nothing to lift.
     """
     if not reviewer.is_chief:
@@ -197,10 +209,17 @@ def lift(
 def _locked(session: Session, person_id: int, reviewer: Reviewer) -> Person:
     if person_id == reviewer.id:
         raise OwnCase
-    person = people.locked(session, person_id=person_id)
+    session.flush()
+    # Who reports holds their own row and wants the report's; who reviews it is the other way round,
+    # and does not wait.
+    person = session.scalar(
+        select(Person)
+        .where(Person.id == person_id)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
     if person is None:
-        # Who never wrote to us has nothing to answer for.
-        raise NotForYou
+        raise Busy
     return person
 
 

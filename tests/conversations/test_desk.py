@@ -4,7 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from models import Joiner, LedgerEntry, LedgerTransaction, Report, ReportEvent, Role, Vote, clock
+from models import (
+    Joiner,
+    LedgerEntry,
+    LedgerTransaction,
+    Person,
+    Report,
+    ReportEvent,
+    Role,
+    Vote,
+    clock,
+)
 from tests.conversations.people import CHEN, DESK, LIN, RESIDENT, RIDER, RIDER_ZH
 from tests.conversations.scene import HERE, Message, Scene, buttons_of, labels_of, text_of
 from tests.pictures import jpeg
@@ -541,3 +551,41 @@ class TestReplies:
         await tap(scene, LIN, report, "★★")
         await reply(scene, CHEN, report, "再看看")
         assert "采纳" in scene.said(DESK)
+
+
+class TestRider:
+    async def menu(self, scene: Scene, who: int, report: Report, label: str) -> None:
+        await tap(scene, who, report, "更多")
+        await tap(scene, who, report, "骑手")
+        await tap(scene, who, report, label)
+
+    async def test_a_warning_in_the_reviewers_words(self, scene: Scene) -> None:
+        report = await reported(scene)
+        await self.menu(scene, LIN, report, "警告")
+        await reply(scene, LIN, report, "请不要边骑边拍")
+        assert "请不要边骑边拍" in scene.said(RIDER_ZH)
+        assert "林" not in scene.said(RIDER_ZH)
+        assert scene.said(DESK) == "已警告骑手。"
+        assert "★" in " ".join(labels_of(card_of(scene, report)))
+
+    async def test_no_ban_without_warnings(self, scene: Scene) -> None:
+        report = await reported(scene)
+        await self.menu(scene, LIN, report, "禁报 7 天")
+        assert "警告" in scene.toasts()[-1]
+        await reply(scene, LIN, report, "乱报")
+        assert [person.banned_until for person in scene.rows(Person) if person.banned_until] == []
+
+    async def test_a_chief_bans_and_lifts(self, scene: Scene) -> None:
+        await make_chief(scene, LIN)
+        report = await reported(scene)
+        await self.menu(scene, LIN, report, "禁报 7 天")
+        await reply(scene, LIN, report, "多次虚假上报")
+        assert "多次虚假上报" in scene.said(RIDER_ZH)
+        scene.world.send_photos(RIDER_ZH, RIDER_ZH, [jpeg(4)])
+        await scene.settle()
+        assert "12 月 1 日" in scene.said(RIDER_ZH)
+        await self.menu(scene, CHEN, report, "解除禁报")
+        assert "组长" in scene.toasts()[-1]
+        await tap(scene, CHEN, report, "返回")
+        await self.menu(scene, LIN, report, "解除禁报")
+        assert "可以" in scene.said(RIDER_ZH)

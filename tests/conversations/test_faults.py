@@ -136,10 +136,10 @@ class TestComingIn:
 
         table = await scene.database.in_thread(scene.intake._application)
         handler = next(
-            h for h in table.handlers[0] if getattr(h, "commands", None) == frozenset({"help"})
+            h for h in table.handlers[0] if getattr(h, "commands", None) == frozenset({"points"})
         )
         monkeypatch.setattr(handler, "callback", calls_telegram)
-        scene.world.say(RIDER, RIDER, "/help")
+        scene.world.say(RIDER, RIDER, "/points")
         await scene.settle()
         assert scene.outcomes[-1] is Outcome.SET_ASIDE
 

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from handlers.menu import COMMANDS
+from handlers import record
+from handlers.menu import COMMANDS, DESK_COMMANDS
 from handlers.views import _BIRDS, sentences
 from locales import LANGUAGES, Words, catalogue
 from locales.__main__ import SPOKEN_IN, extracted, problems, read
@@ -38,6 +39,12 @@ SAMPLES = {
     **dict.fromkeys(("distance", "time"), "3 米"),
     "age": "3 天前",
     "day": "12 月 1 日",
+    "details": "±3 米",
+    **dict.fromkeys(("days", "span"), "3 天"),
+    **dict.fromkeys(("median", "p90"), "3 分钟"),
+    **dict.fromkeys(("names", "query"), "中"),
+    "pseudonym": "海鸥-27",
+    "speed": "3",
     **dict.fromkeys(("clock", "since", "until"), "00:00"),
     "points": "+3",
     "stars": "★",
@@ -274,6 +281,12 @@ def test_the_help_names_every_command_once():
     (text,) = (text for one, text in written("zh_Hans") if "/myreports" in one)
     listed = re.findall(r"^/(\w+) – ", text, flags=re.MULTILINE)
     assert sorted([*listed, "help"]) == sorted(command for command, _ in COMMANDS)
+
+
+@pytest.mark.parametrize("words", [ZH, EN])
+def test_the_help_of_a_desk_names_every_command_once(words):
+    listed = re.findall(r"^/(\w+)(?: 1042)? – ", record.help_text(words), flags=re.MULTILINE)
+    assert sorted([*listed, "help"]) == sorted(command for command, _ in DESK_COMMANDS)
 
 
 # --- how they are written
