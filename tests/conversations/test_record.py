@@ -2,13 +2,14 @@
 
 import re
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from bot.application import publish_profile
-from models import Chat, Outgoing, Person, Photo, Report, ReportEvent, Role, Vote, clock
+from models import Chat, Membership, Outgoing, Person, Photo, Report, ReportEvent, Role, Vote, clock
 from models.workflow import Actor, State
-from services import record
+from services import chats, record
 from tests.conversations.people import CHEN, DESK, LIN, RESIDENT, RIDER, RIDER_ZH
 from tests.conversations.scene import HERE, Scene, buttons_of, text_of
 from tests.conversations.test_review import reported
@@ -16,7 +17,13 @@ from tests.pictures import jpeg
 
 
 async def asked(scene: Scene, who: int, chat_id: int, text: str) -> str:
-    """What the bot answers to words in a chat."""
+    """What the bot answers to words in a chat, once it knows who is at the desk."""
+    known = {row.person_id for row in scene.rows(Membership) if row.chat_id == DESK}
+    for person_id, name in ((LIN, "林"), (CHEN, "陈")):
+        if person_id not in known:
+            scene.database.run_here(
+                partial(chats.member, chat_id=DESK, person_id=person_id, status="member", name=name)
+            )
     before = len(scene.from_bot(chat_id))
     scene.world.say(who, chat_id, text)
     await scene.settle()
@@ -246,6 +253,8 @@ class TestShow:
 
     async def test_a_stranger_learns_nothing_in_private(self, scene: Scene) -> None:
         report = await reported(scene)
+        # The first time Telegram is asked whether they are in the desk's chat.
+        await asked(scene, RIDER_ZH, RIDER_ZH, "/show 99")
         told = {await asked(scene, RIDER_ZH, RIDER_ZH, f"/show {n}") for n in (report.id, 99)}
         assert told == {f"你的审核群里没有 #{n}。" for n in (report.id, 99)}
 
