@@ -1,4 +1,4 @@
-"""`python -m benchmarks [throughput] [growth] [nearby] [memory]`: all but growth if none is named.
+"""`python -m benchmarks [throughput] [card_latency] …`: all but growth if none is named.
 
 What a whole run found is kept on the page of figures; what `--only` or `--quick` found is only
 printed, unless `--page` says where to keep it.
@@ -16,9 +16,9 @@ from benchmarks import page
 from benchmarks.processes import ROOT, BenchmarkFailed
 from benchmarks.report import Options, machine, show
 
-NAMES = ("throughput", "growth", "nearby", "memory")
+NAMES = ("throughput", "card_latency", "growth", "nearby", "memory")
 # Growth takes long, and tens of gigabytes.
-USUAL = ("throughput", "nearby", "memory")
+USUAL = ("throughput", "card_latency", "nearby", "memory")
 SIZES = "10k,1M,5M"
 PAGE = ROOT / "benchmarks" / "figures"
 # Seconds for one benchmark, with all it starts.

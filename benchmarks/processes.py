@@ -276,6 +276,7 @@ def sentinel(
     port: int | None = None,
     database_url: str | None = None,
     cores: Set[int] | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> Iterator[Child]:
     """Our bot as an operator starts it, with the shipped configuration.
 
@@ -287,12 +288,16 @@ def sentinel(
         port: where it listens, for the webhook.
         database_url: of its database; SQLite in its folder if none.
         cores: those it runs on.
+        told: further settings, as environment variables.
     """
     environment = {
         "SENTINEL_TELEGRAM__TOKEN": TOKEN,
         "SENTINEL_TELEGRAM__API_URL": api_url,
         "SENTINEL_CHATS__MODERATORS": str(moderators),
+        # All cards go to one group here; how fast the bot is would be told by its budget.
+        "SENTINEL_TELEGRAM__GROUP_PER_MINUTE": "0",
         "SENTINEL_DATA_DIR": str(folder / "data"),
+        **(told or {}),
     }
     if database_url is not None:
         environment["SENTINEL_DATABASE__URL"] = database_url

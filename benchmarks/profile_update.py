@@ -41,14 +41,21 @@ class Bot:
     """The bot without a network, and the riders before it."""
 
     def __init__(self, folder: Path) -> None:
-        settings = load({"data_dir": folder, "chats": {"moderators": MODERATORS}})
+        settings = load(
+            {
+                "data_dir": folder,
+                "chats": {"moderators": MODERATORS},
+                # The stub's group takes as much as comes.
+                "telegram": {"group_per_minute": 0},
+            }
+        )
         engine = create(settings.database_url)
         event.listen(engine, "connect", self._listen)
         schema.upgrade(engine)
         self.database = Database(engine)
         districts = load_districts(settings.districts.file, settings.districts.places)
         house = house_of(settings, districts, BOT["username"])
-        self.database.run_here(lambda session: prepare(session, settings, leads=True))
+        self.database.run_here(lambda session: prepare(session, settings, house, leads=True))
         self.intake = Intake(self.database, house, BOT, Metrics())
         self.updates: deque[tuple[int, Json]] = deque()
         self.crowd = Crowd(
@@ -92,7 +99,7 @@ class Bot:
 
 def _round(session: Any, sent: list[Sent]) -> list[Sending]:
     outbox.settle(session, holder=1, outcomes=sent)
-    return outbox.claim(session, holder=1, bulk_per_second=25).sendings
+    return outbox.claim(session, holder=1, bulk_per_second=25, group_per_minute=0).sendings
 
 
 def main() -> None:

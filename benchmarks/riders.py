@@ -7,6 +7,7 @@ bot's answer to the one before has arrived in their chat. No HTTP here: see `ben
 import asyncio
 import json
 import random
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -79,6 +80,7 @@ class Measured:
         database_cpu_s: that of the database server's; 0 where there is none.
         load_cpu_s: that of the riders' and the stub's.
         waits_ms: from each update to its answer.
+        card_waits_ms: from each press that submits a report to the call that sends its card.
     """
 
     updates: int
@@ -87,6 +89,7 @@ class Measured:
     database_cpu_s: float
     load_cpu_s: float
     waits_ms: list[float]
+    card_waits_ms: list[float]
 
 
 class Crowd:
@@ -119,6 +122,9 @@ class Crowd:
         self._seen = {"receipt": 0, "card": 0, "button": 0, "picture": 0}
         self._complete = asyncio.Event()
         self._waits: list[float] = []
+        # By the number of a report: when it was submitted, and when its card was sent.
+        self._submitted: dict[int, float] = {}
+        self._carded: dict[int, float] = {}
         self._update_id = self._message_id = series * IDS_A_SERIES
         self.failure: Surprise | None = None
 
@@ -147,6 +153,8 @@ class Crowd:
         self._goal += count
         self._hurry = per_second is None
         self._waits.clear()
+        self._submitted.clear()
+        self._carded.clear()
         self._complete.clear()
         servers = [] if database is None else [database]
         before, load_before = (cpu_s(bots), cpu_s(servers)), time.process_time()
@@ -165,6 +173,11 @@ class Crowd:
             database_cpu_s=cpu_s(servers) - before[1],
             load_cpu_s=time.process_time() - load_before,
             waits_ms=list(self._waits),
+            card_waits_ms=[
+                (self._carded[number] - submitted) * 1000
+                for number, submitted in self._submitted.items()
+                if number in self._carded
+            ],
         )
 
     async def _arrive(self, per_second: float | None) -> None:
@@ -189,8 +202,11 @@ class Crowd:
     def hear(self, message: Json, keyboard: Json | None) -> None:
         """The bot sent a message: to a rider, who goes on, or a card to the moderators."""
         chat_id = message["chat"]["id"]
-        if chat_id == MODERATORS:
-            self._count("card")
+        if chat_id < 0:
+            # A desk's board shows no photo.
+            if "photo" in message:
+                self._carded[_number_of(message)] = time.perf_counter()
+                self._count("card")
             return
         rider = self._riders.get(chat_id)
         if rider is None or rider.step is None:
@@ -201,6 +217,7 @@ class Crowd:
         rider.step += 1
         if rider.step == STEPS:
             rider.step = None
+            self._submitted[_number_of(message)] = rider.sent_at
             self._count("receipt")
             self._resting.append(rider)
             if self._hurry and self._left > 0:
@@ -286,6 +303,12 @@ class Crowd:
                 "data": first_row[self._update_id % len(first_row)]["callback_data"],
             }
         }
+
+
+def _number_of(message: Json) -> int:
+    """The number of the report a message is about; 0 where a peer gives none."""
+    found = re.search(r"#(\d+)", message.get("caption") or message.get("text") or "")
+    return int(found[1]) if found else 0
 
 
 def places() -> Iterator[tuple[float, float]]:

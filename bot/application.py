@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from telegram.error import InvalidToken, TelegramError
 
 import locales
-from bot import database, private_port, schedule
+from bot import database, desks, private_port, schedule
 from bot.aiohttp_request import AiohttpRequest, proxy_for
 from bot.bot_api import BotApi
 from bot.errands import Errands
@@ -22,9 +22,12 @@ from bot.polling import Polling
 from bot.presence import Presence
 from bot.settings import Settings, Telegram
 from bot.webhook import Webhook
-from handlers.context import House
+from handlers import setup
+from handlers.context import House, Turn
 from handlers.menu import COMMANDS, DESCRIPTION, DESK_COMMANDS
+from models import Chat
 from models.errands import ErrandKind
+from models.policy import Policy
 from services import chats, errands, people, places
 from services.districts import Districts, load_districts
 from services.people import Code
@@ -90,7 +93,7 @@ class Sentinel:
 
         Raises:
             NoSuchBot: the token is wrong.
-            DistrictsError: the districts cannot be read.
+            DistrictsError: the districts cannot be read, or a desk's are not there.
             CannotListen: an address of ours is taken.
             WebhookRefused: Telegram does not take the webhook.
         """
@@ -104,10 +107,11 @@ class Sentinel:
                 if me is None:
                     return
                 house = house_of(settings, districts, me["username"])
+                desks.require_known(settings, districts)
                 presence = Presence(db)
                 await presence.enter()
                 code = await db.run(
-                    lambda session: prepare(session, settings, leads=presence.leads)
+                    lambda session: prepare(session, settings, house, leads=presence.leads)
                 )
                 await self._serve(db, house, me, presence, lambda: ready(me["username"], code))
         finally:
@@ -175,6 +179,8 @@ class Sentinel:
             being = tasks.create_task(presence.run())
             hearing = tasks.create_task(front_door.run())
             tasks.create_task(publish_profile(self._api, house))
+            if presence.leads:
+                tasks.create_task(desks.inspect(db, intake, self._api, house.districts))
             if private is not None:
                 tasks.create_task(private.run())
             ready()
@@ -259,6 +265,7 @@ def house_of(settings: Settings, districts: Districts, bot_username: str) -> Hou
         bot_username=bot_username,
         map_url=settings.districts.map_url,
         finds_addresses=settings.geocoder.provider is not None,
+        group_per_minute=settings.telegram.group_per_minute,
     )
 
 
@@ -286,38 +293,52 @@ def geocoder_of(settings: Settings) -> places.Geocoder | None:
     )
 
 
-def prepare(session: Session, settings: Settings, *, leads: bool) -> Code | None:
+def prepare(session: Session, settings: Settings, house: House, *, leads: bool) -> Code | None:
     """At the start: take in what the configuration says of chats and people.
+
+    What it says of a desk goes before what /here said meanwhile.
 
     Args:
         session: a transaction of its own.
-        settings: names the moderator chat, the admins and the chiefs.
+        settings: names the moderator chats, the admins and the chiefs.
+        house: languages, for desks that lose something to others.
         leads: this process leads; of several, one tells the code and asks who runs the desks.
 
     Returns:
         A one-time code for the first admin, while there is none.
     """
     policy = settings.policy
+    turn = Turn(session, house)
     if settings.chats.moderators is not None:
-        chats.register(
-            session,
-            chat_id=settings.chats.moderators,
-            title="",
-            purpose=chats.MODERATORS,
-            name=None,
-            language=policy.languages.moderators,
-        )
+        chat = _registered(session, settings.chats.moderators, policy)
+        setup.take_over(turn, chat, districts=None)
+    for desk in settings.chats.desks:
+        chat = _registered(session, desk.chat, policy)
+        setup.take_over(turn, chat, districts=desk.districts)
+        if desk.topics:
+            chat.topics = dict(desk.topics)
     for admin in settings.chats.admins:
         people.make_admin(session, person_id=admin, policy=policy)
     for chief in settings.chats.chiefs:
         people.make_chief(session, person_id=chief, policy=policy)
     if leads:
         # Who runs a desk is known from the start; everybody else once they act in it.
-        for desk in chats.moderators(session):
+        for chat in chats.moderators(session):
             errands.ask(
-                session, kind=ErrandKind.MEMBER, payload={"chat_id": desk.id, "person_id": None}
+                session, kind=ErrandKind.MEMBER, payload={"chat_id": chat.id, "person_id": None}
             )
     return people.new_setup_code(session) if leads else None
+
+
+def _registered(session: Session, chat_id: int, policy: Policy) -> Chat:
+    return chats.register(
+        session,
+        chat_id=chat_id,
+        title="",
+        purpose=chats.MODERATORS,
+        name=None,
+        language=policy.languages.moderators,
+    )
 
 
 async def publish_profile(api: BotApi, house: House) -> None:

@@ -1,7 +1,7 @@
 """`sentinel check`: is everything in place? Each line is ok, or says what to do."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -12,6 +12,7 @@ from telegram.error import BadRequest, Forbidden, InvalidToken, TelegramError
 from bot import database, schema
 from bot.application import outgoing, store_of
 from bot.bot_api import BotApi
+from bot.desks import unknown_codes
 from bot.errands import missing_rights
 from bot.settings import Settings
 from services import chats
@@ -39,12 +40,10 @@ async def look(settings: Settings) -> AsyncIterator[Finding]:
     """
     yield Finding("configuration", True, "valid")
     yield _zones(settings)
-    moderators: list[int] = []
-    finding = _database(settings, moderators)
-    yield finding
+    reviewed: _Reviewed = {}
+    yield _database(settings, reviewed)
     yield await asyncio.to_thread(_photos, settings)
-    if settings.chats.moderators is not None and settings.chats.moderators not in moderators:
-        moderators.append(settings.chats.moderators)
+    _as_configured(settings, reviewed)
     token = settings.telegram.token
     if token is None:
         yield Finding(
@@ -59,15 +58,46 @@ async def look(settings: Settings) -> AsyncIterator[Finding]:
             return
         if settings.webhook.url is not None:
             yield await _webhook(api, settings.webhook.url)
-        if not moderators:
+        if not reviewed:
             yield Finding(
                 "moderator chat",
                 False,
                 "none yet; write /here moderators in it as an admin, or set "
                 "SENTINEL_CHATS__MODERATORS",
             )
-        for chat_id in moderators:
+        elif bare := _without_desk(settings, reviewed):
+            yield Finding(
+                "review desks",
+                False,
+                f"none for {', '.join(bare)}; write /here moderators in the group for them",
+            )
+        for chat_id in reviewed:
             yield await _chat(api, chat_id)
+
+
+# The codes of the districts each moderator chat reviews; None: all others.
+_Reviewed = dict[int, Collection[str] | None]
+
+
+def _as_configured(settings: Settings, reviewed: _Reviewed) -> None:
+    """What the next start will make of the desks."""
+    if settings.chats.moderators is not None:
+        others: _Reviewed = {chat: () for chat, codes in reviewed.items() if codes is None}
+        reviewed |= others | {settings.chats.moderators: None}
+    for desk in settings.chats.desks:
+        reviewed[desk.chat] = desk.districts
+
+
+def _without_desk(settings: Settings, reviewed: _Reviewed) -> list[str]:
+    if None in reviewed.values():
+        return []
+    there = {code for codes in reviewed.values() for code in codes or ()}
+    try:
+        districts = load_districts(settings.districts.file, settings.districts.places)
+    except DistrictsError:
+        # That has a line of its own.
+        return []
+    return [district.code for district in districts if district.code not in there]
 
 
 def _zones(settings: Settings) -> Finding:
@@ -76,12 +106,14 @@ def _zones(settings: Settings) -> Finding:
     except DistrictsError as error:
         return Finding("districts", False, str(error))
     problems = districts.problems()
+    if strange := unknown_codes(settings, districts):
+        problems.append(strange)
     if problems:
         return Finding("districts", False, "; ".join(problems))
     return Finding("districts", True, f"{len(districts)} in {settings.districts.file}")
 
 
-def _database(settings: Settings, moderators: list[int]) -> Finding:
+def _database(settings: Settings, reviewed: _Reviewed) -> Finding:
     try:
         engine: Engine = database.create(settings.database_url)
     except OSError as error:
@@ -90,7 +122,7 @@ def _database(settings: Settings, moderators: list[int]) -> Finding:
         if not schema.is_current(engine):
             return Finding("database", False, "not at its newest; run: sentinel migrate")
         with Session(engine) as session:
-            moderators.extend(chat.id for chat in chats.moderators(session))
+            reviewed |= {chat.id: chat.districts for chat in chats.moderators(session)}
     except SQLAlchemyError as error:
         return Finding("database", False, f"cannot be used ({type(error).__name__})")
     finally:

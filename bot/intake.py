@@ -260,7 +260,8 @@ class Intake:
                 if flood.too_much(turn, update):
                     return Outcome.FLOODED, Said.of(turn)
                 since = turn.person.unreachable_since
-                if since is not None and update.message is not None:
+                told = update.message
+                if since is not None and told is not None and told.chat.type == "private":
                     people.reachable(session, person_id=user.id)
                     timers.catch_up(turn, turn.person, since)
             if turn.person is None and _needs_a_person(update):

@@ -56,6 +56,8 @@ log = structlog.get_logger()
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
 # So often a message waits for a copy of ours, two minutes in all; then its words go alone.
 WAITS_FOR_A_COPY = 7
+# What may fail without anybody's having to know.
+_NOT_MISSED = frozenset({"leaveChat", outbox.LAST_WORD, outbox.BOARD, outbox.PIN})
 # Without news the outbox looks by itself this often, in seconds: the rows are the truth.
 LOOK_AGAIN_S = 10.0
 # Where no bulk waits, it is looked for this often at most: it may wait, and each look costs.
@@ -165,6 +167,7 @@ class Outbox:
                 session,
                 holder=self._process,
                 bulk_per_second=self._bulk_per_second,
+                group_per_minute=self._house.group_per_minute,
                 with_bulk=held_back is None,
             )
             # What was claimed brings us back here by itself once it is sent.
@@ -229,6 +232,8 @@ class Outbox:
                 )
             if isinstance(outcome, Moved):
                 cards.deal_anew(Turn(session, self._house), chat_id=outcome.new_id)
+            if isinstance(outcome, Unreachable):
+                cards.give_back(Turn(session, self._house), person_id=outcome.chat_id)
 
     async def _send_one(self, sending: Sending) -> None:
         outcome = await self._send(sending)
@@ -241,6 +246,9 @@ class Outbox:
         try:
             sent = await self._call(sending)
         except TelegramError as error:
+            if isinstance(error, BadRequest) and _is_about_the_topic(error) and _topic(sending):
+                log.warning("topic_not_there", outgoing=sending.id, origin=sending.origin)
+                return await self._send(replace(sending, payload=_without_topic(sending)))
             outcome, reason = outcome_of(error, sending), type(error).__name__
         except StoreAway as error:
             if sending.tries >= WAITS_FOR_A_COPY:
@@ -280,6 +288,8 @@ class Outbox:
                 return await self._show(sending)
             case "sendMediaGroup":
                 return await self._album(sending)
+            case outbox.BOARD:
+                return await self._board(sending)
         await self._api.call(sending.method, {**sending.payload, "chat_id": sending.chat_id})
         return Sent(sending.id)
 
@@ -328,6 +338,7 @@ class Outbox:
         parameters = _message_parameters(sending)
         parameters["message_id"] = sending.message_id
         parameters.pop("reply_parameters", None)
+        parameters.pop("message_thread_id", None)
         method = "editMessageText"
         if sending.has_photo:
             method = "editMessageCaption"
@@ -336,13 +347,26 @@ class Outbox:
         try:
             await self._api.call(method, parameters)
         except BadRequest as error:
-            message = error.message.lower()
-            if "message is not modified" in message:
+            if "message is not modified" in error.message.lower():
                 return Sent(sending.id, sending.message_id, sending.has_photo)
-            if "message to edit not found" in message or "can't be edited" in message:
+            if _is_gone(error):
                 return await self._say(sending)
             raise
         return Sent(sending.id, sending.message_id, sending.has_photo)
+
+    async def _board(self, sending: Sending) -> Sent:
+        parameters = _message_parameters(sending)
+        message_id = sending.payload["message_id"]
+        if message_id is not None:
+            try:
+                await self._api.call("editMessageText", {**parameters, "message_id": message_id})
+            except BadRequest as error:
+                if not _is_gone(error):
+                    raise
+            else:
+                return Sent(sending.id, message_id=message_id, is_board=True)
+        message = await self._api.call("sendMessage", parameters)
+        return Sent(sending.id, message_id=message["message_id"], is_board=True)
 
     async def _album(self, sending: Sending) -> Sent:
         parameters = {k: v for k, v in sending.payload.items() if k != "photo_ids"}
@@ -409,12 +433,24 @@ def _message_parameters(sending: Sending) -> dict[str, Any]:
     }
     if "reply_markup" in payload:
         parameters["reply_markup"] = payload["reply_markup"]
+    if "message_thread_id" in payload:
+        parameters["message_thread_id"] = payload["message_thread_id"]
     if "reply_to" in payload:
         parameters["reply_parameters"] = {
             "message_id": payload["reply_to"],
             "allow_sending_without_reply": True,
         }
     return parameters
+
+
+def _topic(sending: Sending) -> int | None:
+    topic: int | None = sending.payload.get("message_thread_id")
+    return topic
+
+
+def _without_topic(sending: Sending) -> dict[str, Any]:
+    # A topic that was deleted or closed must hold up nothing.
+    return {k: v for k, v in sending.payload.items() if k != "message_thread_id"}
 
 
 def _uploaded(
@@ -425,6 +461,16 @@ def _uploaded(
         for picture, message in zip(pictures, messages, strict=False)
         if picture.file_id is None and message.get("photo")
     )
+
+
+def _is_gone(error: BadRequest) -> bool:
+    message = error.message.lower()
+    return "message to edit not found" in message or "can't be edited" in message
+
+
+def _is_about_the_topic(error: BadRequest) -> bool:
+    message = error.message.lower()
+    return "message thread not found" in message or "topic_closed" in message
 
 
 def _is_about_the_file(error: BadRequest) -> bool:
@@ -456,8 +502,8 @@ def outcome_of(error: TelegramError, sending: Sending) -> Outcome:
         case BadRequest() if sending.method.startswith("editMessage"):
             # Buttons of a message that is gone: there is nothing left to change.
             return Sent(sending.id)
-        case BadRequest() | Forbidden() if sending.method in ("leaveChat", outbox.LAST_WORD):
-            # We are out already, or may not speak there.
+        case BadRequest() | Forbidden() if sending.method in _NOT_MISSED:
+            # We are out already, may not speak there, or may not pin.
             return Sent(sending.id)
         case Forbidden() | BadRequest():
             return Dead(sending.id, error.message)

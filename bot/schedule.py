@@ -18,13 +18,15 @@ from bot.intake import Intake
 from bot.logs import frames_of
 from handlers import timers
 from handlers.context import Turn
-from services import chats, claims, clarifications, drafts, jobs
+from services import boards, chats, claims, clarifications, drafts, jobs
 
 log = structlog.get_logger()
 
 Item = TypeVar("Item")
 
 SWEEP_S = 30
+# A group takes a message every three seconds.
+OFTEN_S = 3
 
 
 def remind(turn: Turn) -> None:
@@ -32,9 +34,14 @@ def remind(turn: Turn) -> None:
     _each(turn, timers.remind, drafts.to_remind(turn.session, policy=turn.policy))
 
 
-def deal_late(turn: Turn) -> None:
-    """Deal the cards that should have been dealt by now."""
-    _each(turn, timers.deal, timers.overdue(turn))
+def show_boards(turn: Turn) -> None:
+    """Bring the pinned message of each desk up to date."""
+    _each(turn, timers.show_board, boards.due(turn.session))
+
+
+def deal(turn: Turn) -> None:
+    """Deal what waits for room in the desks, as far as there is some by now."""
+    _each(turn, timers.deal, timers.waiting(turn))
 
 
 def end_claims(turn: Turn) -> None:
@@ -57,11 +64,13 @@ def leave_unclaimed(turn: Turn) -> None:
 SWEEP: tuple[Callable[[Turn], None], ...] = (
     remind,
     timers.expire,
-    deal_late,
+    timers.look_for_undealt,
     end_claims,
     close_unanswered,
     leave_unclaimed,
 )
+# Every few seconds.
+OFTEN: tuple[Callable[[Turn], None], ...] = (show_boards, deal)
 
 
 def scheduler(intake: Intake, zone: ZoneInfo) -> AsyncIOScheduler:
@@ -80,6 +89,8 @@ def scheduler(intake: Intake, zone: ZoneInfo) -> AsyncIOScheduler:
     )
     for part in SWEEP:
         timetable.add_job(_job(intake, part), IntervalTrigger(seconds=SWEEP_S))
+    for part in OFTEN:
+        timetable.add_job(_job(intake, part, noted=False), IntervalTrigger(seconds=OFTEN_S))
     timetable.add_job(_job(intake, timers.tidy), CronTrigger(hour=4, minute=15, timezone=zone))
     return timetable
 
@@ -100,12 +111,16 @@ def lead(timetable: AsyncIOScheduler, *, leads: bool) -> None:
         timetable.pause()
 
 
-def _job(intake: Intake, work: Callable[[Turn], None]) -> Callable[[], object]:
+def _job(
+    intake: Intake, work: Callable[[Turn], None], *, noted: bool = True
+) -> Callable[[], object]:
     name = work.__name__
 
     def in_turn(turn: Turn) -> None:
         work(turn)
-        jobs.succeeded(turn.session, name=name)
+        # What runs every few seconds and has nothing to do writes nothing.
+        if noted:
+            jobs.succeeded(turn.session, name=name)
 
     async def run() -> None:
         try:

@@ -94,7 +94,10 @@ class Telegram(Section):
     )
     connections: int = Field(64, ge=2, le=1000, description="To the Bot API at once, a process.")
     group_per_minute: int = Field(
-        18, ge=4, le=20, description="Messages and edits in one group; Telegram takes 20."
+        18,
+        ge=0,
+        le=20,
+        description="Messages and edits in one group; Telegram takes 20. 0: where nobody counts.",
     )
     bulk_per_second: int = Field(
         25, ge=1, le=1000, description="Messages that may wait, of all processes together."

@@ -4,7 +4,18 @@ from typing import Any
 
 from telegram.ext import BaseHandler
 
-from handlers import myreports, points, record, replies, rest, review, roles, setup, start
+from handlers import (
+    myreports,
+    points,
+    queue,
+    record,
+    replies,
+    rest,
+    review,
+    roles,
+    setup,
+    start,
+)
 from handlers.addition import addition_conversation
 from handlers.context import Context
 from handlers.report import STRAYS, report_conversation
@@ -24,6 +35,8 @@ def routing_table() -> list[BaseHandler[Any, Context, Any]]:
         *replies.HANDLERS,
         # What reviewers look up.
         *record.HANDLERS,
+        # A reviewer asks for work.
+        *queue.HANDLERS,
         # What is added to a report just made goes before a new report: both take photos.
         addition_conversation(),
         report_conversation(),

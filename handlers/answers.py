@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from telegram import Message
+from telegram import Message, User
 
 from handlers import (
     callbacks,
@@ -12,8 +12,10 @@ from handlers import (
     desk_views,
     errors,
     questions,
+    queue,
     replies,
     review,
+    standing,
     timers,
     views,
 )
@@ -199,11 +201,24 @@ def member_found(
         _press(turn, press, person_id=person_id, name=name, may_be_seen=place is not None)
     message = Message.de_json(reply, None) if reply is not None else None
     if message is not None and message.from_user is not None and place is not None:
+        if queue.is_asked(message):
+            _deal_next(turn, message, message.from_user)
+            return
         try:
             replies.take(turn, message, message.from_user)
         except StandingInDoubt:
             # It went to another desk meanwhile.
             return
+
+
+def _deal_next(turn: Turn, message: Message, user: User) -> None:
+    try:
+        queue.take(turn, message, user)
+    except StandingInDoubt as doubt:
+        # In another of their desks.
+        standing.ask_about(turn, doubt, user, reply=message)
+    except NotForYou as refusal:
+        turn.say(message.chat.id, View(escape(errors.sentence(refusal, words=turn.words))))
 
 
 def _press(

@@ -34,6 +34,7 @@ class House:
         bot_username: for links and commands, without the @.
         map_url: a link to a map, with {latitude} and {longitude}.
         finds_addresses: a geocoder is configured.
+        group_per_minute: messages and edits one group takes; 0: as many as come.
     """
 
     policy: Policy
@@ -42,6 +43,7 @@ class House:
     bot_username: str
     map_url: str
     finds_addresses: bool
+    group_per_minute: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,11 @@ class Turn:
         fallback = self.house.words[self.policy.languages.default]
         return self.house.words.get(language or "", fallback)
 
-    def say(self, chat_id: int, view: View, *, reply_to: int | None = None) -> None:
-        """Send something as a new message, after the commit."""
-        payload = view.payload()
+    def say(
+        self, chat_id: int, view: View, *, reply_to: int | None = None, topic: int | None = None
+    ) -> None:
+        """Send something as a new message, after the commit; of a forum, into a topic."""
+        payload = view.payload() | in_topic(topic)
         if reply_to is not None:
             payload["reply_to"] = reply_to
         outbox.queue(self.session, chat_id=chat_id, method=outbox.SAY, payload=payload)
@@ -108,13 +112,15 @@ class Turn:
         """Send something to who sent the update, in their private chat."""
         self.say(self.me.id, view)
 
-    def show(self, card: Card, view: View, *, is_new: bool = False) -> None:
+    def show(
+        self, card: Card, view: View, *, is_new: bool = False, topic: int | None = None
+    ) -> None:
         """Show a view on a card: sent if it is nowhere yet, edited where it stands otherwise."""
         outbox.queue(
             self.session,
             chat_id=card.chat_id,
             method=outbox.SHOW,
-            payload=view.payload(),
+            payload=view.payload() | in_topic(topic),
             card=card,
             card_is_new=is_new,
         )
@@ -135,6 +141,11 @@ class Turn:
         """Answer a button press by its id, as `toast` does, where its update is over."""
         # 200 characters are Telegram's limit for these.
         self.button_answers[:] = [ButtonAnswer(query_id, text[:200], alert)]
+
+
+def in_topic(topic: int | None) -> dict[str, int]:
+    """The parameter that sends something into a topic of a forum; none for None."""
+    return {} if topic is None else {"message_thread_id": topic}
 
 
 _turn: ContextVar[Turn] = ContextVar("turn")

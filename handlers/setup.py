@@ -1,28 +1,37 @@
 """How the bot learns its place: the first admin's code, /here in a group, comings and goings.
 
 one-time code in private ──▶ the sender is admin
-/here moderators in a group, by an admin ──▶ that chat is the moderators'; waiting reports come
+/here moderators [districts] in a group, by an admin ──▶ that chat reviews them, or all the others;
+    waiting reports come; whichever chat reviewed them is told
+/here topic [districts or categories] in a topic of a forum ──▶ their cards go there
 put into a group by somebody else, or one that gets no purpose within a day ──▶ left again
 my_chat_member, chat_member, members joining or leaving, a group's upgrade ──▶ noted
 """
 
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from telegram import Chat as TelegramChat
 from telegram import ChatMember, Update, User
 from telegram.ext import ChatMemberHandler, CommandHandler, MessageHandler, filters
 
 from handlers import cards, timers
 from handlers.context import Context, Turn, current_turn
-from handlers.views import View
+from handlers.views import TEXT_LIMIT, View, sentences
+from locales import N_, Words
 from models import Chat
 from models.errands import ErrandKind
-from services import cards as card_rows
 from services import chats, errands, people
 from services.refusals import NotForYou
 
-# Undecided reports dealt at once to a new moderator chat; the sweep deals the others.
-FIRST_DEAL = 10
+HOW = N_(
+    "Write it like this:\n"
+    "/here moderators – all districts no other desk has\n"
+    "/here moderators shanyao fengwei – these districts\n"
+    "/here topic pothole – in a topic: these cards come here"
+)
 CODE = r"(?i)^\s*[A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4}\s*$"
 
 
@@ -45,21 +54,37 @@ async def claim(update: Update, context: Context) -> None:
 
 async def here(update: Update, context: Context) -> None:
     """Give the group this is written in its purpose."""
-    turn, chat = context.turn, update.effective_chat
+    turn, chat, message = context.turn, update.effective_chat, update.effective_message
     assert chat is not None
+    assert message is not None
+    topic = message.message_thread_id if message.is_topic_message else None
     if turn.person is None:
         # An anonymous administrator writes as the group itself: nobody knows who it is.
-        turn.say(chat.id, View(turn.words.tr("Please write that as yourself, not anonymously.")))
+        text = turn.words.tr("Please write that as yourself, not anonymously.")
+        turn.say(chat.id, View(text), topic=topic)
         return
     if not people.is_admin(turn.session, person_id=turn.me.id):
-        turn.say(chat.id, View(turn.words.tr("Only an admin of this bot can do that.")))
+        text = turn.words.tr("Only an admin of this bot can do that.")
+        turn.say(chat.id, View(text), topic=topic)
         return
-    if (context.args or []) != [chats.MODERATORS]:
-        turn.say(chat.id, View(turn.words.tr("Write it like this: /here moderators")))
-        return
+    match context.args or []:
+        case [chats.MODERATORS, *named]:
+            _make_desk(turn, chat, named, topic)
+        case ["topic", *named]:
+            _use_topic(turn, chat, named, topic)
+        case _:
+            turn.say(chat.id, View(turn.words.tr(HOW)), topic=topic)
+
+
+def _make_desk(turn: Turn, chat: TelegramChat, named: Sequence[str], topic: int | None) -> None:
     if chat.username:
         # Strangers read along there, and could press the buttons.
-        turn.say(chat.id, View(turn.words.tr("This group is public. Make it private first.")))
+        text = turn.words.tr("This group is public. Make it private first.")
+        turn.say(chat.id, View(text), topic=topic)
+        return
+    found, unknown = _meant(" ".join(named), _districts(turn))
+    if unknown:
+        _say_unknown(turn, chat.id, unknown, _districts(turn), topic)
         return
     row = chats.register(
         turn.session,
@@ -69,16 +94,105 @@ async def here(update: Update, context: Context) -> None:
         name=None,
         language=turn.policy.languages.moderators,
     )
+    take_over(turn, row, districts=found or None)
+    # Without districts a topic of the forum takes all that has none of its own.
+    chats.set_topics(turn.session, chat=row, codes=found or (chats.ANY,), topic=topic)
     words = turn.words_of(row.language)
-    turn.say(row.id, View(words.tr("This is the review desk now. New reports come here.")))
+    text = words.tr("This is the review desk now. New reports come here.")
+    if found:
+        text = words.tr(
+            "This is the review desk for {districts} now. New reports from there come here.",
+            districts=_listed(turn, found, words),
+        )
+    turn.say(row.id, View(text), topic=topic)
     # What the bot may do here only Telegram knows: asked after the commit, told in a message.
     errands.ask(turn.session, kind=ErrandKind.RIGHTS, payload={"chat_id": row.id})
-    _deal_waiting(turn, row)
+    cards.deal_waiting(turn, row)
 
 
-def _deal_waiting(turn: Turn, chat: Chat) -> None:
-    for report in card_rows.undealt(turn.session, chat_id=chat.id, limit=FIRST_DEAL):
-        cards.deal_late(turn, report)
+def take_over(turn: Turn, desk: Chat, *, districts: Collection[str] | None) -> None:
+    """Have a desk review some districts, or all others, and tell the desks that had them.
+
+    Args:
+        turn: the transaction.
+        desk: a moderator chat.
+        districts: codes; None: all that no other desk reviews.
+    """
+    for handover in chats.assign(turn.session, chat=desk, districts=districts):
+        words = turn.words_of(handover.chat.language)
+        where = escape(desk.title) or words.tr("another group")
+        if handover.codes is None:
+            text = words.tr("From now on {group} reviews what no other desk does.", group=where)
+        else:
+            text = words.tr(
+                "From now on {group} reviews {districts}.",
+                group=where,
+                districts=_listed(turn, handover.codes, words),
+            )
+        kept = words.tr("Cards that are here already still work.")
+        turn.say(handover.chat.id, View(sentences(text, kept, words=words)))
+
+
+def _use_topic(turn: Turn, chat: TelegramChat, named: Sequence[str], topic: int | None) -> None:
+    row = chats.current(turn.session, chat_id=chat.id)
+    if row is None or row.purpose != chats.MODERATORS:
+        text = turn.words.tr("This is no review desk yet. Write /here moderators first.")
+        turn.say(chat.id, View(text), topic=topic)
+        return
+    choices = _districts(turn) | _categories(turn)
+    found, unknown = _meant(" ".join(named), choices)
+    if unknown:
+        _say_unknown(turn, chat.id, unknown, choices, topic)
+        return
+    words = turn.words_of(row.language)
+    chats.set_topics(turn.session, chat=row, codes=found or (chats.ANY,), topic=topic)
+    what = ", ".join(words.choose(*choices[code]) for code in found) or words.tr("all others")
+    text = words.tr("New cards come here: {what}.", what=escape(what))
+    if topic is None:
+        text = words.tr("New cards come to no topic of their own: {what}.", what=escape(what))
+    turn.say(row.id, View(text), topic=topic)
+
+
+# What may be named after /here: a code, with its Chinese and its English name.
+Choices = Mapping[str, tuple[str, str]]
+
+
+def _districts(turn: Turn) -> dict[str, tuple[str, str]]:
+    return {place.code: (place.name_zh, place.name_en) for place in turn.house.districts}
+
+
+def _categories(turn: Turn) -> dict[str, tuple[str, str]]:
+    return {kind.code: (kind.name.zh, kind.name.en) for kind in turn.policy.categories}
+
+
+def _meant(text: str, choices: Choices) -> tuple[list[str], list[str]]:
+    """The codes somebody names by codes or names in either language; and what is none of them.
+
+    Names of several words are understood where commas stand between them, or alone.
+    """
+    known = {name.casefold(): code for code, pair in choices.items() for name in (code, *pair)}
+    pieces = re.split(r"[,，、;；]", text)
+    if len(pieces) == 1 and text.strip().casefold() not in known:
+        pieces = text.split()
+    wanted = [piece.strip() for piece in pieces if piece.strip()]
+    found = [known[piece.casefold()] for piece in wanted if piece.casefold() in known]
+    return list(dict.fromkeys(found)), [one for one in wanted if one.casefold() not in known]
+
+
+def _listed(turn: Turn, codes: Iterable[str], words: Words) -> str:
+    names = _districts(turn)
+    # One that has left the configuration since has its code only.
+    shown = [words.choose(*names.get(code, (code, code))) for code in codes]
+    return escape(words.choose("、", ", ").join(shown))
+
+
+def _say_unknown(
+    turn: Turn, chat_id: int, unknown: Sequence[str], choices: Choices, topic: int | None
+) -> None:
+    words = turn.words
+    there = "\n".join(f"{code} – {words.choose(*pair)}" for code, pair in choices.items())
+    text = words.tr("I do not know: {names}. There are:", names=", ".join(unknown)[:200])
+    turn.say(chat_id, View(escape(f"{text}\n{there}"[: TEXT_LIMIT - 100])), topic=topic)
 
 
 async def bot_moved(update: Update, context: Context) -> None:
@@ -116,7 +230,9 @@ async def bot_moved(update: Update, context: Context) -> None:
     if was_in:
         return
     if chat.purpose is not None:
-        _deal_waiting(turn, chat)
+        # Somebody may have removed its board meanwhile.
+        chat.board_text = None
+        cards.deal_waiting(turn, chat)
     elif _may_add(turn, change.from_user.id):
         _greet(turn, chat)
     else:

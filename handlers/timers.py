@@ -1,13 +1,14 @@
 """What the bot says without being asked: reminders, late cards, apologies, alarms."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from html import escape
 
-from handlers import cards, questions, receipts
+from handlers import board, cards, questions, receipts
 from handlers.context import Turn
 from handlers.conversation import REPORT
 from handlers.views import View
-from models import Chat, Draft, Person, Report, clock
+from models import Chat, Draft, Person, Report
 from services import (
     alarms,
     attempts,
@@ -23,11 +24,6 @@ from services import (
     updates,
 )
 from services import cards as card_rows
-
-# Cards dealt in one sweep: a group takes 20 messages and edits a minute.
-DEAL = 10
-# A report this old without a card has been forgotten by whoever should have dealt it.
-OVERDUE = timedelta(seconds=cards.PATIENCE_S)
 
 
 def remind(turn: Turn, draft: Draft) -> None:
@@ -46,20 +42,29 @@ def expire(turn: Turn) -> None:
         conversations.forget(turn.session, name=REPORT, key=(person_id, person_id))
 
 
-def overdue(turn: Turn) -> list[Report]:
-    """Reports that should have been dealt by now: no picture holds one up for good."""
-    late = {
-        row.id: row
-        for chat in chats.moderators(turn.session)
-        for row in card_rows.undealt(turn.session, chat_id=chat.id, limit=DEAL)
-        if row.created_at <= clock.now() - OVERDUE
-    }
-    return list(late.values())
+def look_for_undealt(turn: Turn) -> None:
+    """Find the desks where a report waits for its card, whoever should have dealt it."""
+    for desk in chats.moderators(turn.session):
+        area = chats.area_of(turn.session, chat=desk)
+        if card_rows.undealt(turn.session, chat_id=desk.id, area=area, limit=1):
+            chats.fall_behind(turn.session, chat=desk)
+
+
+def waiting(turn: Turn) -> Iterator[Report]:
+    """Reports there is room for by now, in order; whoever asks for them deals each."""
+    for desk in chats.moderators(turn.session):
+        if desk.behind:
+            yield from cards.waiting(turn, desk)
 
 
 def deal(turn: Turn, report: Report) -> None:
-    """Deal a report that is overdue."""
-    cards.deal_late(turn, report)
+    """Deal a report there is room for."""
+    cards.deal_now(turn, report)
+
+
+def show_board(turn: Turn, desk: Chat) -> None:
+    """Bring the board of a desk up to date."""
+    board.bring_up_to_date(turn, desk)
 
 
 def end_claim(turn: Turn, report: Report) -> None:
@@ -110,6 +115,33 @@ def leave_unclaimed(turn: Turn, chat: Chat) -> None:
     leave(turn, chat, View(text))
     # Whatever Telegram says to it, it is not done again.
     chats.bot_standing(turn.session, chat_id=chat.id, title="", status="left")
+
+
+def alarm_desks(turn: Turn, *, bare: Sequence[str], away: Sequence[int]) -> None:
+    """Tell the admins which districts nobody reviews, and which desks the bot is not in.
+
+    Args:
+        turn: the transaction.
+        bare: codes of districts without a desk.
+        away: ids of moderator chats.
+    """
+    words = turn.words_of(None)
+    if bare:
+        districts = [turn.house.districts.by_code(code) for code in bare]
+        named = (words.choose(one.name_zh, one.name_en) for one in districts if one)
+        text = words.tr(
+            "No review desk for {districts}. Reports from there wait; "
+            "write /here moderators in the group that is to review them.",
+            districts=words.choose("、", ", ").join(named),
+        )
+        alarm(turn, key=f"no_desk:{','.join(bare)}", text=text)
+    for chat_id in away:
+        chat = chats.find(turn.session, chat_id=chat_id)
+        text = words.tr(
+            "I am not in the review desk {group}. Its reports wait; put me in to go on.",
+            group=(chat.title if chat else "") or str(chat_id),
+        )
+        alarm(turn, key=f"desk_away:{chat_id}", text=text)
 
 
 def apologise(turn: Turn, *, chat_id: int) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, String, Text
+from sqlalchemy import JSON, ForeignKey, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigId
@@ -20,12 +20,17 @@ class Chat(Base):
     # Which team or district, where the purpose has several.
     name: Mapped[str | None] = mapped_column(String(64))
     language: Mapped[str | None] = mapped_column(String(16))
-    # Of a moderator chat: codes of the districts it reviews; none: all that no other one does.
+    # Of a moderator chat: codes of the districts it reviews, which may be none any more; None: all
+    # that no other one does.
     districts: Mapped[list[str] | None] = mapped_column(JSON)
-    # Forum topics its cards go to, by the code of a district or a category.
+    # Forum topics its cards go to, by the code of a category or a district; `*`: all others.
     topics: Mapped[dict[str, int] | None] = mapped_column(JSON)
-    # The pinned message that tells how much waits.
+    # The pinned message that tells how much waits, what it says, and when that is looked at next.
     board_message_id: Mapped[int | None] = mapped_column(BigId)
+    board_text: Mapped[str | None] = mapped_column(Text)
+    board_due: Mapped[datetime | None]
+    # Reports wait for room here, and what comes later waits behind them.
+    behind: Mapped[bool] = mapped_column(server_default=false())
     # The bot's own standing as Telegram last told it; None: never told.
     bot_status: Mapped[str | None] = mapped_column(String(16))
     # A group that became a supergroup lives on under another id.

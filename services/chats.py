@@ -1,13 +1,15 @@
 """The groups we serve: what each is for, who is in it, and where it went when it was upgraded."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from models import Card, Chat, ChatPause, Membership, Outgoing, clock
+from models import Card, Chat, ChatBudget, ChatPause, Membership, Outgoing, Report, clock
 from services.refusals import NotForYou, StandingInDoubt
+from services.statements import Prepared
 from services.upserts import insert_new, insert_or_update
 
 MODERATORS = "moderators"
@@ -70,7 +72,8 @@ def register(
     return chat
 
 
-_MODERATORS = (
+# The moderator chats the bot is in, the first there was first.
+DESKS = (
     select(Chat)
     .where(
         Chat.purpose == MODERATORS,
@@ -83,7 +86,7 @@ _MODERATORS = (
 
 def moderators(session: Session) -> Sequence[Chat]:
     """The moderator chats the bot is in; one it was taken out of gets nothing until it is back."""
-    return session.scalars(_MODERATORS).all()
+    return session.scalars(DESKS).all()
 
 
 def desk_for(session: Session, *, district: str) -> Chat | None:
@@ -96,10 +99,182 @@ def desk_for(session: Session, *, district: str) -> Chat | None:
     Returns:
         The chat; None if no chat the bot is in reviews that district.
     """
+    desks = _DISTRICTS.rows(session)
+    named = (chat_id for chat_id, codes in desks if district in (codes or ()))
+    rest = (chat_id for chat_id, codes in desks if codes is None)
+    found = next(named, None) or next(rest, None)
+    return session.get(Chat, found) if found is not None else None
+
+
+# Asked for every report, and a city may have a hundred desks: they need not be objects.
+_DISTRICTS = Prepared(
+    select(Chat.id, Chat.districts)
+    .where(
+        Chat.purpose == MODERATORS,
+        Chat.migrated_to.is_(None),
+        or_(Chat.bot_status.is_(None), and_(*(Chat.bot_status != status for status in GONE))),
+    )
+    .order_by(Chat.created_at, Chat.id)
+)
+
+
+def without_desk(session: Session, *, codes: Iterable[str]) -> list[str]:
+    """Those of some districts, by their codes, that no moderator chat reviews."""
     desks = moderators(session)
-    named = (desk for desk in desks if district in (desk.districts or ()))
-    rest = (desk for desk in desks if not desk.districts)
-    return next(named, None) or next(rest, None)
+    if any(desk.districts is None for desk in desks):
+        return []
+    reviewed = {code for desk in desks for code in desk.districts or ()}
+    return [code for code in codes if code not in reviewed]
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """What a moderator chat reviews.
+
+    Attributes:
+        codes: of districts.
+        is_rest: all districts but those.
+    """
+
+    codes: tuple[str, ...]
+    is_rest: bool
+
+    def holds(self, district: str) -> bool:
+        """Whether a district, by its code, is part of it."""
+        return (district in self.codes) != self.is_rest
+
+    @property
+    def lies_in(self) -> ColumnElement[bool]:
+        """Whether a report lies in it, for a question to the database."""
+        named = Report.district.in_(self.codes)
+        return ~named if self.is_rest else named
+
+
+def area_of(session: Session, *, chat: Chat) -> Area:
+    """What a moderator chat reviews, as `desk_for` has it."""
+    if chat.districts is not None:
+        return Area(tuple(sorted(chat.districts)), is_rest=False)
+    desks = moderators(session)
+    if next((desk for desk in desks if desk.districts is None), None) is not chat:
+        return Area((), is_rest=False)
+    named = {code for desk in desks for code in desk.districts or ()}
+    return Area(tuple(sorted(named)), is_rest=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What a moderator chat has just lost to another.
+
+    Attributes:
+        chat: which had it.
+        codes: of the districts; None: all that no other chat had.
+    """
+
+    chat: Chat
+    codes: tuple[str, ...] | None
+
+
+def assign(
+    session: Session, *, chat: Chat, districts: Collection[str] | None
+) -> Sequence[Handover]:
+    """Have a moderator chat review some districts, or all that no other one does.
+
+    A district belongs to one chat: whichever had it loses it. Cards that are there already stay
+    where they are, and work.
+
+    Args:
+        session: the transaction.
+        chat: a moderator chat.
+        districts: codes; None: all others.
+
+    Returns:
+        What other chats lost by it.
+    """
+    others = session.scalars(
+        select(Chat)
+        .where(Chat.purpose == MODERATORS, Chat.migrated_to.is_(None), Chat.id != chat.id)
+        .order_by(Chat.created_at, Chat.id)
+    ).all()
+    handovers = []
+    for other in others:
+        if districts is None and other.districts is None:
+            # Nothing, not the rest: that there is one chat for.
+            other.districts = []
+            handovers.append(Handover(other, None))
+        elif districts is not None and (lost := set(other.districts or ()) & set(districts)):
+            other.districts = sorted(set(other.districts or ()) - lost)
+            handovers.append(Handover(other, tuple(sorted(lost))))
+    chat.districts = None if districts is None else sorted(set(districts))
+    session.flush()
+    return handovers
+
+
+# Of the topics of a forum: all there is none of its own for.
+ANY = "*"
+
+
+def set_topics(
+    session: Session, *, chat: Chat, codes: Collection[str], topic: int | None
+) -> Mapping[str, int]:
+    """Have the cards of some districts or categories go to a topic of a forum.
+
+    Args:
+        session: the transaction.
+        chat: a moderator chat.
+        codes: of districts or categories, or `ANY`.
+        topic: its number; None: they go where all go.
+
+    Returns:
+        The topics there are now.
+    """
+    topics = {code: number for code, number in (chat.topics or {}).items() if code not in codes}
+    if topic is not None:
+        topics |= dict.fromkeys(codes, topic)
+    chat.topics = topics
+    session.flush()
+    return topics
+
+
+def topic_of(chat: Chat | None, *, report: Report) -> int | None:
+    """The topic of a forum a report's card goes to: its category's, its district's, or any's."""
+    topics = (chat.topics if chat else None) or {}
+    found = (topics.get(code) for code in (report.category, report.district, ANY))
+    return next((topic for topic in found if topic is not None), None)
+
+
+def fall_behind(session: Session, *, chat: Chat) -> None:
+    """Reports wait for room in a chat: whoever deals there looks for them."""
+    if not chat.behind:
+        chat.behind = True
+        session.flush()
+
+
+def catch_up(session: Session, *, chat: Chat) -> None:
+    """Nothing waits for room in a chat any more."""
+    chat.behind = False
+    session.flush()
+
+
+def desks_of(session: Session, *, person_id: int) -> Sequence[Chat]:
+    """The moderator chats somebody is known to be in."""
+    statement = DESKS.join(Membership, Membership.chat_id == Chat.id).where(
+        Membership.person_id == person_id, Membership.status.not_in(GONE)
+    )
+    return session.scalars(statement).all()
+
+
+def place_board(session: Session, *, chat_id: int, message_id: int) -> bool:
+    """Remember where the pinned message of a chat stands.
+
+    Returns:
+        False if it stood there before.
+    """
+    chat = current(session, chat_id=chat_id)
+    if chat is None or chat.board_message_id == message_id:
+        return False
+    chat.board_message_id = message_id
+    session.flush()
+    return True
 
 
 def require_reviewer(session: Session, *, chat_id: int, person_id: int, district: str) -> Chat:
@@ -125,6 +300,17 @@ def require_reviewer(session: Session, *, chat_id: int, person_id: int, district
     chat = desk_for(session, district=district) if private else current(session, chat_id=chat_id)
     if chat is None or chat.purpose != MODERATORS or chat.bot_status in GONE:
         raise NotForYou
+    require_member(session, chat=chat, person_id=person_id)
+    return chat
+
+
+def require_member(session: Session, *, chat: Chat, person_id: int) -> None:
+    """Stop whoever is not in a moderator chat.
+
+    Raises:
+        NotForYou: they are not in it.
+        StandingInDoubt: whether they are has to be asked first.
+    """
     membership = session.get(Membership, (chat.id, person_id))
     if membership is None:
         raise StandingInDoubt(chat.id)
@@ -136,7 +322,6 @@ def require_reviewer(session: Session, *, chat_id: int, person_id: int, district
         raise StandingInDoubt(chat.id)
     if chat.bot_status not in RUNS and age > KNOWN_FOR:
         raise StandingInDoubt(chat.id)
-    return chat
 
 
 def reviewers(session: Session, *, chat_id: int) -> int:
@@ -255,10 +440,14 @@ def migrate(session: Session, *, old_id: int, new_id: int) -> bool:
     new = note(session, chat_id=new_id, title=old.title)
     # What a group has become is a chat of today: the way from old to new never leads in a circle.
     new.migrated_to = None
-    new.purpose, new.name = old.purpose or new.purpose, old.name or new.name
+    if new.purpose is None and old.purpose is not None:
+        new.purpose, new.districts, new.topics = old.purpose, old.districts, old.topics
+    new.behind = True
+    new.name = old.name or new.name
     new.language = old.language or new.language
-    old.purpose, old.migrated_to = None, new_id
-    session.execute(delete(ChatPause).where(ChatPause.chat_id == old_id))
+    old.purpose, old.migrated_to, old.districts = None, new_id, None
+    for what in (ChatPause, ChatBudget):
+        session.execute(delete(what).where(what.chat_id == old_id))
     _drop_twins(session, old_id=old_id, new_id=new_id)
     session.execute(update(Outgoing).where(Outgoing.chat_id == old_id).values(chat_id=new_id))
     session.execute(

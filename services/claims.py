@@ -115,3 +115,12 @@ def end(session: Session, *, report: Report) -> None:
     workflow.record(
         session, report=report, kind="claim_released", actor=Actor.SYSTEM, actor_id=None
     )
+
+
+def held_by(session: Session, *, person_id: int) -> Sequence[Report]:
+    """What somebody has claimed and not decided on yet."""
+    # In order here: for the database's order it would read every report.
+    found = session.scalars(
+        select(Report).where(Report.claimed_by == person_id, Report.claimed_until > clock.now())
+    )
+    return sorted(found, key=lambda report: report.id)

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, aliased
 from models import Card, ChatPause, Outgoing, Pace, Photo, clock
 from models.outgoing import Guarantee, OutgoingState
 from models.photos import PhotoState
-from services import chats, people
+from services import budgets, chats, people
 from services.statements import Prepared
 from services.upserts import insert_new, insert_or_update, insert_row
 
@@ -29,6 +29,9 @@ SAY = "say"
 SHOW = "show"
 # A view before leaving: if it cannot be said, so be it.
 LAST_WORD = "last_word"
+# The pinned message of a desk, sent or edited; and its pinning.
+BOARD = "board"
+PIN = "pinChatMessage"
 # Rows handed to the sender in one go, each of another chat.
 BATCH = 200
 # Bulk may run ahead of its pace by so much: one second never holds more than a fifth above it.
@@ -137,6 +140,7 @@ class Sent:
     message_id: int | None = None
     has_photo: bool = False
     uploaded: tuple[tuple[int, str], ...] = ()
+    is_board: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,14 +284,23 @@ _TAKE = Prepared(
 
 
 def claim(
-    session: Session, *, holder: int, bulk_per_second: int, with_bulk: bool = True
+    session: Session,
+    *,
+    holder: int,
+    bulk_per_second: int,
+    group_per_minute: int,
+    with_bulk: bool = True,
 ) -> Claimed:
     """Take what may be sent now, one row of a chat.
+
+    What goes to a group is paid for from its budget first. A group without room is paused, which
+    tells everybody when to look again.
 
     Args:
         session: the transaction.
         holder: the number of the process that sends it.
         bulk_per_second: the pace of bulk, of all processes together.
+        group_per_minute: the budget of each group; 0: none is kept.
         with_bulk: whether bulk is wanted; not while it is known to wait for its pace.
 
     Returns:
@@ -302,10 +315,22 @@ def claim(
     if with_bulk:
         bulk, bulk_at = _bulk(session, per_second=bulk_per_second)
         rows += bulk
+    if group_per_minute:
+        rows = [row for row in rows if row.chat_id > 0 or _paid(session, row, group_per_minute)]
     if not rows:
         return Claimed([], more=False, bulk_at=bulk_at)
     _TAKE.many(session, [{"row": row.id, "process": holder} for row in rows])
     return Claimed([_sending(session, row) for row in rows], more=more, bulk_at=bulk_at)
+
+
+def _paid(session: Session, row: _Head, per_minute: int) -> bool:
+    return budgets.spend(
+        session,
+        chat_id=row.chat_id,
+        method=row.method,
+        payload=row.payload,
+        per_minute=per_minute,
+    )
 
 
 def _bulk(session: Session, *, per_second: int) -> tuple[list[_Head], datetime | None]:
@@ -432,10 +457,29 @@ def _remember(session: Session, sent: Sequence[Sent]) -> None:
     ]
     _PLACE.many(session, placed)
     for outcome in sent:
+        if outcome.is_board and outcome.message_id is not None:
+            _place_board(session, row_id=outcome.id, message_id=outcome.message_id)
         for photo_id, file_id in outcome.uploaded:
             session.execute(
                 update(Photo).where(Photo.id == photo_id).values(preview_file_id=file_id)
             )
+
+
+def _place_board(session: Session, *, row_id: int, message_id: int) -> None:
+    chat_id = session.scalar(select(Outgoing.chat_id).where(Outgoing.id == row_id))
+    if chat_id is not None and chats.place_board(session, chat_id=chat_id, message_id=message_id):
+        payload = {"message_id": message_id, "disable_notification": True}
+        queue(session, chat_id=chat_id, method=PIN, payload=payload)
+
+
+def is_waiting(session: Session, *, chat_id: int, method: str) -> bool:
+    """Whether a call is still to be made, or just being made, in a chat."""
+    statement = select(Outgoing.id).where(
+        Outgoing.chat_id == chat_id,
+        Outgoing.method == method,
+        Outgoing.state.in_((OutgoingState.QUEUED, OutgoingState.SENDING)),
+    )
+    return session.scalar(statement.limit(1)) is not None
 
 
 def holders(session: Session) -> set[int]:

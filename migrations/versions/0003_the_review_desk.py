@@ -49,6 +49,9 @@ def _new_columns() -> tuple[tuple[str, tuple[sa.Column[Any], ...]], ...]:
                 sa.Column("districts", sa.JSON(), nullable=True),
                 sa.Column("topics", sa.JSON(), nullable=True),
                 sa.Column("board_message_id", BIG, nullable=True),
+                sa.Column("board_text", sa.Text(), nullable=True),
+                sa.Column("board_due", MOMENT, nullable=True),
+                sa.Column("behind", sa.Boolean(), nullable=False, server_default=sa.false()),
             ),
         ),
     )

@@ -64,7 +64,9 @@ class Scene:
         # As at the start of a process: what the one before left is taken up.
         database.run_here(lambda session: outbox_rows.recover(session, gone={0, PROCESS}))
         database.run_here(lambda session: errand_rows.recover(session, gone={PROCESS}))
-        self.code = database.run_here(lambda session: prepare(session, settings, leads=True))
+        self.code = database.run_here(
+            lambda session: prepare(session, settings, self.house, leads=True)
+        )
 
     def call(self, method: str, **params: Any) -> Any:
         answer = self.world.call(seed.TOKEN, method, params, {})
@@ -131,6 +133,12 @@ class Scene:
         """What the timetable does every half minute."""
         for part in schedule.SWEEP:
             await self.intake.say(part, origin="timer:sweep")
+        await self.deal()
+
+    async def deal(self) -> None:
+        """What the timetable does every three seconds."""
+        for part in schedule.OFTEN:
+            await self.intake.say(part, origin="timer:often")
         await self.settle()
 
     # --- reading along ---
@@ -142,6 +150,10 @@ class Scene:
     def from_bot(self, chat_id: int) -> list[Message]:
         """What the bot has said in a chat."""
         return [m for m in self.chat(chat_id) if m.get("from", {}).get("id") == self.me["id"]]
+
+    def cards(self, chat_id: int) -> list[Message]:
+        """What the bot has said of reports in a chat."""
+        return [m for m in self.from_bot(chat_id) if "#" in text_of(m)]
 
     def last(self, chat_id: int) -> Message:
         """The bot's newest message in a chat."""

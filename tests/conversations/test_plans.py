@@ -74,6 +74,19 @@ async def journey(scene: Scene) -> None:
         scene.world.say(RIDER, RIDER, text)
         await scene.settle()
     await scene.sweep()
+    # Another desk takes one district; what waits there is asked for.
+    assert scene.code is not None
+    scene.world.say(LIN, LIN, scene.code.text)
+    await scene.settle()
+    desk = scene.world.create_group(LIN, "Shanyao", supergroup=True)
+    await scene.settle()
+    scene.world.say(LIN, desk, "/here moderators shanyao")
+    await scene.settle()
+    await report(scene, RIDER_ZH, "护栏", 2)
+    for chat in (desk, LIN):
+        scene.world.say(LIN, chat, "/queue")
+        await scene.settle()
+    await scene.sweep()
 
 
 def answered(asked: list[str], database: Database) -> dict[str, str]:

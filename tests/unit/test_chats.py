@@ -14,6 +14,7 @@ from services import cards, chats, conversations, outbox
 from services.refusals import NotForYou, StandingInDoubt
 
 GROUP, SUPERGROUP = -100, -1001000000000
+ALL = chats.Area((), is_rest=True)
 
 
 def require(session, *, chat_id, person_id):
@@ -211,7 +212,8 @@ def test_an_upgraded_group_takes_everything_with_it(database, scene):
         assert session.get(Chat, SUPERGROUP).title == "审核"
         moved = session.get(Card, card.id)
         assert (moved.chat_id, moved.message_id) == (SUPERGROUP, None)
-        assert [report.id for report in cards.unplaced(session, chat_id=SUPERGROUP)] == [report.id]
+        found = cards.undealt(session, chat_id=SUPERGROUP, area=ALL, limit=10)
+        assert [row.id for row in found] == [report.id]
         (row,) = outbox.rows(session, state=OutgoingState.QUEUED, limit=10)
         assert row.chat_id == SUPERGROUP
         with pytest.raises(NotForYou):
@@ -328,10 +330,14 @@ def test_undealt_reports_come_dangers_first_then_the_oldest(database, scene):
         )
         session.flush()
         assert cards.is_lost(session, card=lost)
-        found = cards.undealt(session, chat_id=GROUP, limit=10)
+        found = cards.undealt(session, chat_id=GROUP, area=ALL, limit=10)
         assert [report.id for report in found] == [danger.id, second.id, calm.id]
-        assert len(cards.undealt(session, chat_id=GROUP, limit=2)) == 2
-        assert len(cards.undealt(session, chat_id=-200, limit=10)) == 4
+        assert len(cards.undealt(session, chat_id=GROUP, area=ALL, limit=2)) == 2
+        assert len(cards.undealt(session, chat_id=-200, area=ALL, limit=10)) == 4
+        elsewhere = chats.Area(("fengwei",), is_rest=False)
+        assert cards.undealt(session, chat_id=-200, area=elsewhere, limit=10) == []
+        all_else = chats.Area(("shanyao",), is_rest=True)
+        assert cards.undealt(session, chat_id=-200, area=all_else, limit=10) == []
 
 
 KEY = (GROUP, 5)

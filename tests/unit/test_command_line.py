@@ -230,6 +230,32 @@ async def test_missing_rights_are_told(tmp_path):
     assert "administrator" in findings[f"moderator chat {seed.MODERATORS_CHAT_ID}"].note
 
 
+async def test_a_district_without_a_desk_is_told(tmp_path):
+    desk = {"chat": seed.MODERATORS_CHAT_ID, "districts": ["shanyao", "nanpu"]}
+    async with served(seeded_world()) as address:
+        findings = await looked_at(address, tmp_path, chats={"desks": [desk]})
+    assert not findings["review desks"].fine
+    assert "fengwei" in findings["review desks"].note
+    assert "shanyao" not in findings["review desks"].note
+    assert findings[f"moderator chat {seed.MODERATORS_CHAT_ID}"].fine
+
+
+async def test_a_desk_that_cannot_be_reached_is_told(tmp_path):
+    desk = {"chat": -1001234567890, "districts": ["shanyao"]}
+    told = {"moderators": seed.MODERATORS_CHAT_ID, "desks": [desk]}
+    async with served(seeded_world()) as address:
+        findings = await looked_at(address, tmp_path, chats=told)
+    assert not findings["moderator chat -1001234567890"].fine
+    assert "review desks" not in findings
+
+
+async def test_a_desk_of_a_district_that_is_not_there_is_told(tmp_path):
+    desk = {"chat": -5, "districts": ["atlantis"], "topics": {"kraken": 7}}
+    findings = await looked_at("http://127.0.0.1:9", tmp_path, chats={"desks": [desk]})
+    assert not findings["districts"].fine
+    assert "atlantis" in findings["districts"].note
+
+
 async def test_a_bot_api_that_is_away_is_told(tmp_path):
     findings = await looked_at("http://127.0.0.1:9", tmp_path)
     assert not findings["token"].fine
@@ -246,7 +272,9 @@ def dead_letters():
         for chat_id in (5, 6, 7):
             outbox.queue(session, chat_id=chat_id, method="say", payload={"text": "a secret"})
     with db.transaction() as session:
-        one, two, _ = outbox.claim(session, holder=1, bulk_per_second=25).sendings
+        one, two, _ = outbox.claim(
+            session, holder=1, bulk_per_second=25, group_per_minute=0
+        ).sendings
         dead = [outbox.Dead(sending.id, "Chat not found") for sending in (one, two)]
         outbox.settle(session, holder=1, outcomes=dead)
         outbox.recover(session, gone={1})

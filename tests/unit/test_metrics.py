@@ -51,7 +51,7 @@ def test_what_waits_is_counted(database, midday):
             )
         )
     with database.transaction() as session:
-        one, _ = outbox.claim(session, holder=1, bulk_per_second=25).sendings
+        one, _ = outbox.claim(session, holder=1, bulk_per_second=25, group_per_minute=0).sendings
         outbox.settle(session, holder=1, outcomes=[outbox.Dead(one.id, "gone")])
 
     now = look(database)

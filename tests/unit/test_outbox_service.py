@@ -23,9 +23,15 @@ def queue(session, text, chat_id=RIDER, **told):
     outbox.queue(session, chat_id=chat_id, method="sendMessage", payload={"text": text}, **told)
 
 
-def take(database, *, holder=US, with_bulk=True):
+def take(database, *, holder=US, with_bulk=True, per_minute=18):
     with database.transaction() as session:
-        return outbox.claim(session, holder=holder, bulk_per_second=PACE, with_bulk=with_bulk)
+        return outbox.claim(
+            session,
+            holder=holder,
+            bulk_per_second=PACE,
+            group_per_minute=per_minute,
+            with_bulk=with_bulk,
+        )
 
 
 def claim(database, *, holder=US):

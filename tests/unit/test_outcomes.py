@@ -57,6 +57,12 @@ def still(midday):
     """The clock stands, so that moments can be compared."""
 
 
+@pytest.mark.parametrize("method", [outbox.BOARD, outbox.PIN])
+@pytest.mark.parametrize("error", [BadRequest("not enough rights"), Forbidden("bot was kicked")])
+def test_nobody_misses_a_board(method, error):
+    assert outcome_of(error, sending(GROUP, method=method)) == Sent(1)
+
+
 def test_asked_to_wait_the_chat_rests_and_no_other():
     until = clock.now() + timedelta(seconds=17)
     assert outcome_of(RetryAfter(17), sending()) == Pause(1, RIDER, until=until)

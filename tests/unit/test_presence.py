@@ -39,7 +39,7 @@ def hold_something(database, number):
         outbox.queue(session, chat_id=number, method="sendMessage", payload={"text": "x"})
         errands.ask(session, kind=ErrandKind.PHOTO, payload={})
     with database.transaction() as session:
-        outbox.claim(session, holder=number, bulk_per_second=25)
+        outbox.claim(session, holder=number, bulk_per_second=25, group_per_minute=0)
         errands.take(session, limit=10, holder=number)
 
 
