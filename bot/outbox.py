@@ -56,6 +56,8 @@ log = structlog.get_logger()
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
 # So often a message waits for a copy of ours, two minutes in all; then its words go alone.
 WAITS_FOR_A_COPY = 7
+# So often a message is tried that breaks our own code on its way out.
+TRIES_OF_A_BUG = 5
 # What may fail without anybody's having to know.
 _NOT_MISSED = frozenset({"leaveChat", outbox.LAST_WORD, outbox.BOARD, outbox.PIN})
 # Without news the outbox looks by itself this often, in seconds: the rows are the truth.
@@ -509,11 +511,19 @@ def outcome_of(error: TelegramError, sending: Sending) -> Outcome:
             return Dead(sending.id, error.message)
         case InvalidToken():
             return Again(sending.id, at=now + timedelta(seconds=LONGEST_WAIT), error="token")
+        case NetworkError() if _is_a_bug(error) and sending.tries >= TRIES_OF_A_BUG:
+            return Dead(sending.id, "a bug on the way out")
         case NetworkError() if sending.guarantee is Guarantee.AT_MOST_ONCE and not was_not_sent(
             error
         ):
             return Dead(sending.id, "nobody knows whether it arrived")
     return _later(sending, error)
+
+
+def _is_a_bug(error: NetworkError) -> bool:
+    # PTB wraps whatever is raised in our own request in a NetworkError, which else would be tried
+    # for ever and hold up its chat. What the network itself did comes by other names.
+    return error.message.startswith("Unknown error in HTTP implementation")
 
 
 def _later(sending: Sending, error: Exception) -> Again:

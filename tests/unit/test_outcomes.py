@@ -15,7 +15,7 @@ from telegram.error import (
     TimedOut,
 )
 
-from bot.outbox import FIRST_WAIT, LONGEST_WAIT, outcome_of
+from bot.outbox import FIRST_WAIT, LONGEST_WAIT, TRIES_OF_A_BUG, outcome_of
 from models import clock
 from models.outgoing import Guarantee
 from services import outbox
@@ -138,6 +138,17 @@ def test_a_token_that_is_void_loses_nothing():
 
 def test_an_unexpected_refusal_is_tried_again():
     assert outcome_of(Conflict("x"), sending()) == later(FIRST_WAIT, "Conflict")
+
+
+def test_what_breaks_on_our_side_does_not_hold_up_its_chat_for_ever():
+    """PTB makes a NetworkError of anything that our own request raises."""
+    error = caused(
+        NetworkError("Unknown error in HTTP implementation: TypeError()"), TypeError("x")
+    )
+    assert outcome_of(error, sending(tries=TRIES_OF_A_BUG - 1)) == later(
+        FIRST_WAIT * 2 ** (TRIES_OF_A_BUG - 1), "NetworkError"
+    )
+    assert outcome_of(error, sending(tries=TRIES_OF_A_BUG)) == Dead(1, "a bug on the way out")
 
 
 def test_waits_double_up_to_the_longest():
