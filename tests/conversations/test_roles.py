@@ -523,7 +523,9 @@ class TestRole:
     async def test_the_configuration_names_chiefs(self, scene: Scene) -> None:
         named = scene.settings.chats.model_copy(update={"chiefs": (CHEN,)})
         settings = scene.settings.model_copy(update={"chats": named})
-        scene.database.run_here(lambda session: prepare(session, settings, leads=False))
+        scene.database.run_here(
+            lambda session: prepare(session, settings, scene.house, leads=False)
+        )
         assert [(row.person_id, row.role) for row in scene.rows(Role)] == [(CHEN, "chief")]
 
     async def test_a_chief_who_left_the_desk_has_no_power_there(self, scene: Scene) -> None:
