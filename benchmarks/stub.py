@@ -99,6 +99,8 @@ class Stub:
                 return BOT | {"can_join_groups": True, "supports_inline_queries": False}
             case "getChat":
                 return {"id": int(given["chat_id"]), "type": "supergroup", "title": "Moderators"}
+            case "getChatAdministrators":
+                return [{"status": "administrator", "user": BOT}]
             case "getChatMember":
                 return {"status": "administrator", "user": BOT}
             case "setWebhook":
