@@ -18,6 +18,7 @@ from services.refusals import (
     Busy,
     ChiefLifts,
     NotBanned,
+    NotForYou,
     NotWarnedYet,
     OwnCase,
     UnknownCode,
@@ -218,6 +219,9 @@ def _locked(session: Session, person_id: int, reviewer: Reviewer) -> Person:
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     )
+    if person is None and people.find(session, person_id=person_id) is None:
+        # Who never wrote to us has nothing to answer for.
+        raise NotForYou
     if person is None:
         raise Busy
     return person

@@ -61,6 +61,8 @@ def environment(address: str, data_dir: Path, **more: str) -> dict[str, str]:
         "SENTINEL_LIMITS__UPDATES_PER_MINUTE": "6000",
         # The local chat counts nothing, unless it is told to.
         "SENTINEL_TELEGRAM__GROUP_PER_MINUTE": "0",
+        # One tap decides, or the ends of a ride could not be told before it.
+        "SENTINEL_REVIEW__SECOND_EYES__FROM_REVIEWERS": "0",
         "SENTINEL_LOGS__FORMAT": "json",
         **more,
     }
