@@ -197,7 +197,10 @@ def reject(
     )
 
 
-def _refuse(session: Session, *, report: Report, reviewer: Reviewer) -> None:
+def _refuse(
+    session: Session, *, report: Report, reviewer: Reviewer, settles: bool = True
+) -> None:
+    """Stop whom a decision is not for; `settles`: it is more than to find it is there already."""
     reviewers.refuse_own(session, report=report, reviewer=reviewer)
     claims.require_free(report, reviewer=reviewer)
     voters = {vote.reviewer_id for vote in votes(session, report_id=report.id)}
@@ -205,7 +208,7 @@ def _refuse(session: Session, *, report: Report, reviewer: Reviewer) -> None:
         case State.SECOND if reviewer.id in voters:
             raise VotedBefore
         case State.DISPUTED:
-            if not reviewer.is_chief:
+            if not reviewer.is_chief and (settles or reviewer.id in voters):
                 raise ChiefOnly
             # Where every chief is a party, one of them has to settle it all the same.
             if reviewer.id in voters and people.chiefs(session) - voters:
@@ -323,13 +326,12 @@ def merge(session: Session, *, report: Report, into: int, reviewer: Reviewer) ->
         Claimed: a colleague has the card.
         NoSuchReport: the other does not exist, is the same one, or is no longer open.
         Busy: somebody else works on the other at this moment.
-        DecidedBefore: they rejected it, and the rider has appealed.
+        VotedBefore: it needs somebody else now.
+        ChiefOnly: they are one of two who differ.
+        DecidedBefore: they rejected it, or voted on it, and the rider has appealed.
         AlreadyDecided: somebody was faster.
     """
-    reviewers.refuse_own(session, report=report, reviewer=reviewer)
-    claims.require_free(report, reviewer=reviewer)
-    if report.state == State.APPEALED and reviewer.id == report.appealed_against:
-        raise DecidedBefore
+    _refuse(session, report=report, reviewer=reviewer, settles=False)
     other = merges.target(session, report=report, number=into)
     reviewers.refuse_own(session, report=other, reviewer=reviewer)
     workflow.move(
@@ -444,7 +446,7 @@ def undo(session: Session, *, report: Report, reviewer: Reviewer, policy: Policy
         ledger.reverse_last(session, rule=APPROVAL, report_id=report.id)
     if was == State.DUPLICATE and into is not None:
         merges.take_back(session, report=report, into=into)
-    if target is State.SECOND:
+    if target is State.SECOND and was != State.DUPLICATE:
         _delete_vote(session, report=report, reviewer=reviewer)
 
 
