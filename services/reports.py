@@ -318,9 +318,25 @@ def join(session: Session, *, report: Report, person: Person) -> bool:
     if report.reporter_id == person.id:
         return False
     values = {"report_id": report.id, "person_id": person.id, "joined_at": clock.now()}
-    if not insert_new(session, model=Joiner, values=values):
+    is_new = insert_new(session, model=Joiner, values=values)
+    if is_new or _stays(session, report=report, person=person):
+        workflow.record(
+            session, report=report, kind="joined", actor=Actor.RIDER, actor_id=person.id
+        )
+    return is_new
+
+
+def _stays(session: Session, *, report: Report, person: Person) -> bool:
+    """Let who came with a duplicate follow by themselves, whatever becomes of the merger."""
+    joiner = session.scalar(
+        select(Joiner)
+        .where(Joiner.report_id == report.id, Joiner.person_id == person.id)
+        .execution_options(populate_existing=True)
+    )
+    if joiner is None or joiner.merged_from is None:
         return False
-    workflow.record(session, report=report, kind="joined", actor=Actor.RIDER, actor_id=person.id)
+    joiner.merged_from = None
+    session.flush()
     return True
 
 
