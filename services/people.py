@@ -39,7 +39,9 @@ def language_for(language_code: str | None, *, policy: Policy) -> Language:
 _LOCKED = (
     select(Person)
     .where(Person.id == bindparam("person_id"))
-    .with_for_update()
+    # Not so strictly that a row that only names the person would wait: who merges a report makes
+    # its rider follow another, while the rider may be waiting for that very report.
+    .with_for_update(key_share=True)
     .execution_options(populate_existing=True)
 )
 

@@ -197,9 +197,7 @@ def reject(
     )
 
 
-def _refuse(
-    session: Session, *, report: Report, reviewer: Reviewer, settles: bool = True
-) -> None:
+def _refuse(session: Session, *, report: Report, reviewer: Reviewer, settles: bool = True) -> None:
     """Stop whom a decision is not for; `settles`: it is more than to find it is there already."""
     reviewers.refuse_own(session, report=report, reviewer=reviewer)
     claims.require_free(report, reviewer=reviewer)

@@ -146,11 +146,15 @@ def check_path(record: Record, number: int) -> None:
             assert event.to_state == at
         at = event.to_state
     assert at == report.state
-    for before, undoing in zip(record.moves(number), record.moves(number)[1:], strict=False):
-        if undoing.kind in ("undone", "vote_undone"):
-            assert undoing.actor_id == before.actor_id
-            assert undoing.to_state == before.from_state
-            assert undoing.at <= before.at + timedelta(minutes=10)
+    standing = []
+    for move in record.moves(number):
+        if move.kind not in ("undone", "vote_undone"):
+            standing.append(move)
+            continue
+        taken_back = standing.pop()
+        assert move.actor_id == taken_back.actor_id
+        assert (move.from_state, move.to_state) == (taken_back.to_state, taken_back.from_state)
+        assert move.at <= taken_back.at + timedelta(minutes=10)
 
 
 def check_money(record: Record, number: int) -> None:

@@ -195,7 +195,7 @@ class TestTakingIn:
         await scene.run_errands()
         event.remove(scene.database.engine, "before_cursor_execute", note)
         lock = next(i for i, statement in enumerate(said) if "FROM person" in statement)
-        assert scene.database.is_sqlite or "FOR UPDATE" in said[lock]
+        assert scene.database.is_sqlite or "FOR NO KEY UPDATE" in said[lock]
         assert lock < next(i for i, statement in enumerate(said) if "draft" in statement)
 
     @pytest.mark.parametrize(
