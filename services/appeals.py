@@ -8,7 +8,7 @@ from models import Report, clock
 from models.policy import Policy
 from models.workflow import Actor, State
 from services import workflow
-from services.refusals import AlreadyDecided, AppealedBefore, TooLateToAppeal
+from services.refusals import AlreadyDecided, AppealedBefore, NothingSaid, TooLateToAppeal
 
 MOST_CHARACTERS = 500
 
@@ -52,9 +52,12 @@ def appeal(session: Session, *, report: Report, text: str, policy: Policy) -> No
         AlreadyDecided: it is not rejected (any more).
         AppealedBefore: there was an appeal already.
         TooLateToAppeal: the time for it is over.
+        NothingSaid: it does not say why.
     """
     require_open(report, policy=policy)
-    why = text[:MOST_CHARACTERS]
+    why = text.strip()[:MOST_CHARACTERS]
+    if not why:
+        raise NothingSaid
     workflow.move(
         session,
         report=report,

@@ -10,7 +10,7 @@ from models import Report, clock
 from models.policy import Policy
 from models.workflow import Actor, State
 from services import claims, reviewers, workflow
-from services.refusals import AlreadyDecided
+from services.refusals import AlreadyDecided, NothingSaid
 from services.reviewers import Reviewer
 
 # Longer questions are cut; nobody reads more between two deliveries.
@@ -29,11 +29,14 @@ def ask(session: Session, *, report: Report, reviewer: Reviewer, text: str) -> N
     Raises:
         OwnReport: it is their own.
         Claimed: a colleague has the card.
+        NothingSaid: there is no question.
         AlreadyDecided: it does not wait for its first decision.
     """
     reviewers.refuse_own(session, report=report, reviewer=reviewer)
     claims.require_free(report, reviewer=reviewer)
-    question = text[:MOST_CHARACTERS]
+    question = text.strip()[:MOST_CHARACTERS]
+    if not question:
+        raise NothingSaid
     workflow.move(
         session,
         report=report,
