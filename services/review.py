@@ -15,7 +15,7 @@ from models import Report, Vote, clock
 from models.policy import Policy
 from models.reports import Verdict
 from models.workflow import DECIDED_STATES, State
-from services import claims, ledger, merges, people, reviewers, workflow
+from services import claims, ledger, merges, people, reports, reviewers, workflow
 from services.refusals import (
     AlreadyDecided,
     ChiefOnly,
@@ -209,10 +209,14 @@ def _refuse(session: Session, *, report: Report, reviewer: Reviewer, settles: bo
             if not reviewer.is_chief and (settles or reviewer.id in voters):
                 raise ChiefOnly
             # Where every chief is a party, one of them has to settle it all the same.
-            if reviewer.id in voters and people.chiefs(session) - voters:
+            if reviewer.id in voters and people.chiefs(session) - voters - _riders(session, report):
                 raise VotedBefore
         case State.APPEALED if reviewer.id in voters | {report.appealed_against}:
             raise DecidedBefore
+
+
+def _riders(session: Session, report: Report) -> set[int]:
+    return {report.reporter_id, *reports.joiners(session, report_id=report.id)}
 
 
 def _is_last_word(

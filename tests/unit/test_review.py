@@ -1,7 +1,9 @@
 """Decisions: of any number at once one wins, and what it earns is paid once."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 from threading import Barrier
 
@@ -10,10 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from models import LedgerEntry, LedgerTransaction, Report, ReportEvent
+from models import LedgerEntry, LedgerTransaction, Person, Report, ReportEvent, Role, clock
 from models.workflow import State
-from services import ledger, reports, review
-from services.refusals import AlreadyDecided, OwnReport, Refusal, UnknownCode
+from services import ledger, people, reports, review
+from services.refusals import (
+    AlreadyDecided,
+    ChiefOnly,
+    NothingSaid,
+    NotYourDecision,
+    OwnReport,
+    Refusal,
+    TooLateToUndo,
+    UnknownCode,
+    VotedBefore,
+)
 from services.reviewers import Reviewer
 
 
@@ -279,3 +291,333 @@ def check(session, scene, report_id, rider_id, decisions):
     if decisions and report.state != State.WITHDRAWN:
         joined_before = {event.actor_id for event in history if event.id < moves[-1].id}
         assert report.decided_by not in joined_before
+
+
+# --- second eyes ---
+
+LIN = Reviewer(7, "林", is_chief=False)
+CHEN = Reviewer(8, "陈", is_chief=False)
+WANG = Reviewer(9, "王", is_chief=True)
+
+
+def eyes(scene, **told):
+    """The shipped rules with other second eyes."""
+    rule = scene.policy.review.second_eyes.model_copy(update={"first_reports": 0} | told)
+    rules = scene.policy.review.model_copy(update={"second_eyes": rule})
+    return scene.policy.model_copy(update={"review": rules})
+
+
+def says(session, report, policy, reviewer, grade, *, desk_size=3):
+    """A reviewer approves with a grade, or rejects where there is none."""
+    common = {"session": session, "report": report, "reviewer": reviewer}
+    common |= {"policy": policy, "desk_size": desk_size}
+    if grade is None:
+        review.reject(**common, reason=review.own_words("看不清"))
+    else:
+        review.approve(**common, grade=grade)
+
+
+def vote_rows(session, report):
+    return [
+        (vote.reviewer_id, vote.verdict, vote.grade)
+        for vote in review.votes(session, report_id=report.id)
+    ]
+
+
+def plain_report(session, scene, person=None):
+    """One that no lot was drawn for."""
+    report = scene.report(session, person)
+    report.drawn = False
+    session.flush()
+    return report
+
+
+@pytest.mark.parametrize(
+    ("desk_size", "from_reviewers", "needed"),
+    [(2, 3, False), (3, 3, True), (4, 3, True), (9, 0, False), (1, 1, True)],
+)
+def test_only_a_desk_large_enough_needs_two(database, scene, desk_size, from_reviewers, needed):
+    policy = eyes(scene, from_reviewers=from_reviewers, first_reports=3)
+    with database.transaction() as session:
+        report = plain_report(session, scene)
+        says(session, report, policy, LIN, 1, desk_size=desk_size)
+        assert report.state == (State.SECOND if needed else State.APPROVED)
+        assert vote_rows(session, report) == ([(7, "approve", 1)] if needed else [])
+
+
+def test_the_first_reports_of_each_rider_need_two_and_later_ones_one(database, scene):
+    policy = eyes(scene, first_reports=2)
+    with database.transaction() as session:
+        rider = scene.person(session)
+        rows = [plain_report(session, scene, rider) for _ in range(3)]
+        # In whatever order the desk takes them.
+        for report in reversed(rows):
+            says(session, report, policy, LIN, None)
+        assert [report.state for report in rows] == ["second", "second", "rejected"]
+        assert ledger.balance(session, person_id=rider.id) == 0
+
+
+def test_three_stars_need_two_and_fewer_one(database, scene):
+    with database.transaction() as session:
+        rows = [plain_report(session, scene) for _ in range(4)]
+        for report, grade in zip(rows, (3, 2, 1, None), strict=True):
+            says(session, report, eyes(scene), LIN, grade)
+        states = [report.state for report in rows]
+        assert states == ["second", "approved", "approved", "rejected"]
+        unasked = plain_report(session, scene)
+        says(session, unasked, eyes(scene, top_grade=False), LIN, 3)
+        assert unasked.state == State.APPROVED
+
+
+def test_what_was_drawn_by_lot_needs_two(database, scene):
+    with database.transaction() as session:
+        report = scene.report(session)
+        report.drawn = True
+        says(session, report, eyes(scene), LIN, None)
+        assert report.state == State.SECOND
+
+
+@pytest.mark.parametrize("grade", [1, 2, 3, None])
+def test_two_who_agree_decide_and_both_are_named(database, scene, grade):
+    with database.transaction() as session:
+        report = scene.report(session)
+        report.drawn = True
+        says(session, report, eyes(scene), LIN, grade)
+        assert (report.decided_by, report.points) == (None, None)
+        assert ledger.balance(session, person_id=report.reporter_id) == 0
+        says(session, report, eyes(scene), CHEN, grade)
+        assert report.state == (State.REJECTED if grade is None else State.APPROVED)
+        assert (report.decided_by, report.decided_by_name) == (8, "林 + 陈")
+        owed = 0 if grade is None else scene.policy.points.grades[grade - 1]
+        assert ledger.balance(session, person_id=report.reporter_id) == owed
+        assert [who for who, _, _ in vote_rows(session, report)] == [7, 8]
+
+
+@pytest.mark.parametrize(("first", "second"), [(3, 2), (1, None), (None, 1)])
+def test_where_two_differ_a_chief_decides(database, scene, first, second):
+    with database.transaction() as session:
+        report = scene.report(session)
+        report.drawn = True
+        says(session, report, eyes(scene), LIN, first)
+        says(session, report, eyes(scene), CHEN, second)
+        assert report.state == State.DISPUTED
+        for somebody in (LIN, CHEN, Reviewer(10, "赵", is_chief=False)):
+            with pytest.raises(ChiefOnly):
+                says(session, report, eyes(scene), somebody, 1)
+        says(session, report, eyes(scene), WANG, 1)
+        assert (report.state, report.decided_by_name) == (State.APPROVED, "王")
+        assert len(vote_rows(session, report)) == 2
+
+
+def test_nobody_votes_twice(database, scene):
+    with database.transaction() as session:
+        report = scene.report(session)
+        report.drawn = True
+        says(session, report, eyes(scene), WANG, 2)
+        for grade in (2, 1, None):
+            with pytest.raises(VotedBefore):
+                says(session, report, eyes(scene), WANG, grade)
+        assert (report.state, vote_rows(session, report)) == ("second", [(9, "approve", 2)])
+
+
+def made_chief(session, scene):
+    person = scene.person(session)
+    session.add(Role(person_id=person.id, role=people.CHIEF, granted_at=clock.now()))
+    session.flush()
+    return Reviewer(person.id, "主管", is_chief=True)
+
+
+def test_a_chief_who_voted_leaves_the_dispute_to_another_chief(database, scene):
+    with database.transaction() as session:
+        chief, other = made_chief(session, scene), made_chief(session, scene)
+        report = scene.report(session)
+        report.drawn = True
+        says(session, report, eyes(scene), chief, 1)
+        says(session, report, eyes(scene), LIN, None)
+        with pytest.raises(VotedBefore):
+            says(session, report, eyes(scene), chief, 1)
+        says(session, report, eyes(scene), other, None)
+        assert report.state == State.REJECTED
+
+
+def test_the_only_chief_settles_a_dispute_of_their_own(database, scene):
+    with database.transaction() as session:
+        chief = made_chief(session, scene)
+        report = scene.report(session)
+        report.drawn = True
+        says(session, report, eyes(scene), LIN, None)
+        says(session, report, eyes(scene), chief, 1)
+        says(session, report, eyes(scene), chief, 1)
+        assert (report.state, report.decided_by) == (State.APPROVED, chief.id)
+
+
+@pytest.mark.parametrize("party", ["rider", "joiner"])
+def test_a_chief_whose_report_it_is_is_no_other_chief(database, scene, party):
+    with database.transaction() as session:
+        chief, involved = made_chief(session, scene), made_chief(session, scene)
+        person = session.get(Person, involved.id)
+        report = scene.report(session, person if party == "rider" else None)
+        if party == "joiner":
+            reports.join(session, report=report, person=person)
+        report.drawn = True
+        says(session, report, eyes(scene), LIN, None)
+        says(session, report, eyes(scene), chief, 1)
+        with pytest.raises(OwnReport):
+            says(session, report, eyes(scene), involved, 1)
+        says(session, report, eyes(scene), chief, 1)
+        assert report.state == State.APPROVED
+
+
+def test_votes_are_undone_in_turn_by_who_cast_them(database, scene, midday):
+    with database.transaction() as session:
+        report = scene.report(session)
+        report.drawn = True
+        says(session, report, eyes(scene), LIN, 1)
+        with pytest.raises(NotYourDecision):
+            undo(session, report, scene, CHEN)
+        says(session, report, eyes(scene), CHEN, None)
+        with pytest.raises(NotYourDecision):
+            undo(session, report, scene, LIN)
+        undo(session, report, scene, CHEN)
+        assert (report.state, vote_rows(session, report)) == ("second", [(7, "approve", 1)])
+        undo(session, report, scene, LIN)
+        assert (report.state, vote_rows(session, report)) == ("submitted", [])
+
+
+def test_a_vote_is_undone_for_ten_minutes(database, scene, midday):
+    with database.transaction() as session:
+        report = scene.report(session)
+        report.drawn = True
+        says(session, report, eyes(scene), LIN, 1)
+        clock.advance(timedelta(minutes=10, seconds=1))
+        with pytest.raises(TooLateToUndo):
+            undo(session, report, scene, LIN)
+        assert report.state == State.SECOND
+
+
+def test_undoing_what_two_agreed_on_leaves_the_first_vote(database, scene):
+    with database.transaction() as session:
+        report = scene.report(session)
+        report.drawn = True
+        says(session, report, eyes(scene), LIN, 2)
+        says(session, report, eyes(scene), CHEN, 2)
+        with pytest.raises(NotYourDecision):
+            undo(session, report, scene, LIN)
+        undo(session, report, scene, CHEN)
+        assert (report.state, vote_rows(session, report)) == ("second", [(7, "approve", 2)])
+        assert ledger.balance(session, person_id=report.reporter_id) == 0
+
+
+# --- undoing, holding ---
+
+
+def undo(session, report, scene, reviewer=LIN):
+    review.undo(session, report=report, reviewer=reviewer, policy=scene.policy)
+
+
+def test_a_decision_is_undone_and_made_anew_and_paid_once(database, scene, midday):
+    with database.transaction() as session:
+        report = scene.report(session)
+        for grade in (1, 3, 2):
+            approve(session, report, scene, grade=grade)
+            clock.advance(timedelta(minutes=10))
+            undo(session, report, scene)
+            assert (report.state, report.points, report.decided_by) == ("submitted", None, None)
+            assert ledger.balance(session, person_id=report.reporter_id) == 0
+        approve(session, report, scene, grade=2)
+        assert ledger.balance(session, person_id=report.reporter_id) == 10
+        rules = session.scalars(select(LedgerTransaction.rule)).all()
+        assert Counter(rules) == {"approval": 4, "reversal": 3}
+
+
+def test_only_ones_own_and_only_for_ten_minutes(database, scene, midday):
+    with database.transaction() as session:
+        report = scene.report(session)
+        approve(session, report, scene)
+        for somebody in (CHEN, WANG):
+            with pytest.raises(NotYourDecision):
+                undo(session, report, scene, somebody)
+        clock.advance(timedelta(minutes=10, seconds=1))
+        with pytest.raises(TooLateToUndo) as refused:
+            undo(session, report, scene)
+        assert (refused.value.minutes, report.state) == (10, "approved")
+        assert ledger.balance(session, person_id=report.reporter_id) == 10
+
+
+def test_nothing_is_undone_that_is_not_decided(database, scene):
+    decided = {State.APPROVED, State.REJECTED, State.DUPLICATE, State.SECOND, State.DISPUTED}
+    with database.transaction() as session:
+        for state in sorted(set(State) - decided):
+            report = scene.report(session)
+            report.state = state
+            session.flush()
+            with pytest.raises(AlreadyDecided) as refused:
+                undo(session, report, scene)
+            assert refused.value.state == report.state == state
+
+
+def test_a_chief_no_more_does_not_reopen_a_dispute(database, scene):
+    with database.transaction() as session:
+        report = scene.report(session)
+        report.drawn = True
+        says(session, report, eyes(scene), LIN, 1)
+        says(session, report, eyes(scene), CHEN, None)
+        says(session, report, eyes(scene), WANG, 1)
+        with pytest.raises(ChiefOnly):
+            undo(session, report, scene, Reviewer(WANG.id, WANG.name, is_chief=False))
+        undo(session, report, scene, WANG)
+        assert (report.state, len(vote_rows(session, report))) == ("disputed", 2)
+
+
+def test_on_hold_with_a_reason_and_taken_up_again(database, scene):
+    with database.transaction() as session:
+        report = scene.report(session)
+        for blank in ("", " \n", "\u3000"):
+            with pytest.raises(NothingSaid):
+                review.hold(session, report=report, reviewer=LIN, reason=blank)
+        review.hold(session, report=report, reviewer=LIN, reason=" 等回复 ")
+        assert (report.state, report.held_because) == ("held", "等回复")
+        for decide in (approve, reject):
+            with pytest.raises(AlreadyDecided):
+                decide(session, report, scene)
+        review.release(session, report=report, reviewer=CHEN)
+        assert (report.state, report.held_because) == ("submitted", None)
+        with pytest.raises(AlreadyDecided):
+            review.release(session, report=report, reviewer=CHEN)
+
+
+def test_nobody_holds_or_releases_their_own(database, scene):
+    with database.transaction() as session:
+        report = scene.report(session)
+        own = Reviewer(report.reporter_id, "自己", is_chief=True)
+        with pytest.raises(OwnReport):
+            review.hold(session, report=report, reviewer=own, reason="等回复")
+        review.hold(session, report=report, reviewer=LIN, reason="等回复")
+        with pytest.raises(OwnReport):
+            review.release(session, report=report, reviewer=own)
+        assert report.state == State.HELD
+
+
+def test_only_what_waits_for_its_first_decision_is_held(database, scene):
+    with database.transaction() as session:
+        for state in sorted(set(State) - {State.SUBMITTED}):
+            report = scene.report(session)
+            report.state = state
+            session.flush()
+            with pytest.raises(AlreadyDecided):
+                review.hold(session, report=report, reviewer=LIN, reason="等回复")
+            assert report.held_because is None
+
+
+def test_a_reason_in_own_words_needs_some_and_not_too_many(database, scene):
+    for blank in ("", "  ", "\u3000\n"):
+        with pytest.raises(NothingSaid):
+            review.own_words(blank)
+    reason = review.own_words(" " + "看" * 400)
+    assert reason.zh == reason.en == "看" * review.MOST_CHARACTERS
+    with database.transaction() as session:
+        report = scene.report(session)
+        review.reject(
+            session, report=report, reviewer=LIN, reason=reason, policy=scene.policy, desk_size=1
+        )
+        assert (report.reject_reason, report.reason_text_en) == ("own_words", reason.en)
