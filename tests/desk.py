@@ -267,8 +267,10 @@ def check_authority(street: Street, before: Record, after: Record, number: int) 
                 # The only chief there is may have been one of the two.
                 assert event.actor_id not in voters or event.actor_role == "chief"
             case State.APPEALED:
-                rejection = [move for move in before.moves(number) if move.kind == "rejected"][-1]
-                assert event.actor_id != rejection.actor_id
+                moves = before.moves(number)
+                appeal = next(i for i, move in enumerate(moves) if move.kind == "appealed")
+                assert moves[appeal - 1].kind == "rejected"
+                assert event.actor_id != moves[appeal - 1].actor_id
                 assert event.actor_id not in voters | {report.appealed_against}
     if event.kind in ("approved", "rejected") and report.state == State.SUBMITTED:
         first = report.id == min(
