@@ -37,7 +37,7 @@ class Street:
 
     Attributes:
         reviewers: three, the first of them a chief.
-        riders: two; the first has two reports.
+        riders: two; every other report is of the same one.
         joined: who chose to follow which report by themselves.
     """
 
@@ -53,7 +53,7 @@ class Street:
         return [*self.riders, *(reviewer.id for reviewer in self.reviewers)]
 
 
-def a_street(database, scene, policy: Policy, drawn: int) -> Street:
+def a_street(database, scene, policy: Policy, drawn: int, *, count: int = REPORTS) -> Street:
     with database.transaction() as session:
         # Of the examples before.
         session.execute(delete(Role))
@@ -61,10 +61,10 @@ def a_street(database, scene, policy: Policy, drawn: int) -> Street:
         riders = [scene.person(session).id for _ in range(2)]
         session.add(Role(person_id=chief, role=people.CHIEF, granted_at=clock.now()))
         numbers = []
-        for count in range(REPORTS):
-            rider = session.get(Person, riders[count % 2])
+        for place in range(count):
+            rider = session.get(Person, riders[place % 2])
             report = scene.report(session, rider, place=HERE, pictures=1)
-            report.drawn = count == drawn
+            report.drawn = place == drawn
             numbers.append(report.id)
     reviewers = [Reviewer(chief, "王主管", is_chief=True)]
     reviewers += [

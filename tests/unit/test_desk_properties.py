@@ -48,7 +48,7 @@ def reject(street, session, report, choice):
 
 
 def merge(street, session, report, choice):
-    into = street.numbers[choice.number % REPORTS]
+    into = street.numbers[choice.number % len(street.numbers)]
     review.merge(session, report=report, into=into, reviewer=choice.reviewer)
 
 
@@ -111,9 +111,10 @@ def correct(street, session, report, choice):
 
 
 Verb = Callable[..., None]
+Verbs = dict[str, tuple[Verb, ...]]
 AT_THE_DESK = (approve, approve, approve, reject, reject, merge, merge, take, give_back, correct)
 # What makes sense where; anything else is tried now and then, too.
-LIKELY: dict[str, tuple[Verb, ...]] = {
+LIKELY: Verbs = {
     State.SUBMITTED: (*AT_THE_DESK, ask, hold, withdraw),
     State.SECOND: (*AT_THE_DESK, undo, withdraw),
     State.DISPUTED: (*AT_THE_DESK, undo),
@@ -126,8 +127,12 @@ LIKELY: dict[str, tuple[Verb, ...]] = {
     State.UNANSWERED: (answer,),
     State.WITHDRAWN: (undo,),
 }
-ALL = tuple(dict.fromkeys(verb for verbs in LIKELY.values() for verb in verbs))
-EXAMPLES = 30
+# Chains of duplicates come about only where little else does.
+MERGING: Verbs = {
+    State.SUBMITTED: (merge, merge, merge, join),
+    State.DUPLICATE: (undo,),
+}
+EXAMPLES = 24
 STEPS = 60
 WAITS = [timedelta(minutes=1), timedelta(minutes=6), timedelta(minutes=11), timedelta(days=6)]
 
@@ -168,9 +173,9 @@ def likely_for(street: Street, record: Record, verb: Verb, number: int) -> list[
     return own * 4 + street.reviewers
 
 
-def step(street: Street, record: Record, chance: Random) -> Record:
+def step(street: Street, record: Record, chance: Random, verbs: Verbs) -> Record:
     """One thing happens, and is held to the rules."""
-    if chance.random() < 0.1:
+    if chance.random() < 0.1 and verbs is LIKELY:
         wait = chance.choice(WAITS)
         note(f"{wait} go by")
         let_time_pass(street, wait)
@@ -178,8 +183,9 @@ def step(street: Street, record: Record, chance: Random) -> Record:
         desk.check(street, after)
         return after
     number = chance.choice(street.numbers)
-    likely = LIKELY[record.reports[number].state]
-    verb = chance.choice(chance.choices((likely, (join,), ALL), weights=(8, 1, 1))[0])
+    likely = verbs[record.reports[number].state]
+    anything = tuple(dict.fromkeys(verb for some in verbs.values() for verb in some))
+    verb = chance.choice(chance.choices((likely, (join,), anything), weights=(8, 1, 1))[0])
     choice = Choice(
         reviewer=chance.choice(likely_for(street, record, verb, number)),
         person=chance.choice(street.riders * 3 + street.everybody()),
@@ -223,5 +229,20 @@ def test_whatever_the_desk_does_the_record_is_whole(database, scene, policy, cha
     street = desk.a_street(database, scene, desk.strict(policy), drawn)
     record = read(street)
     for _ in range(STEPS):
-        record = step(street, record, chance)
+        record = step(street, record, chance, LIKELY)
     desk.check_books(database)
+
+
+@settings(
+    max_examples=EXAMPLES // 2,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(chance=st.randoms(use_true_random=True))
+@pytest.mark.usefixtures("midday")
+def test_however_reports_are_merged_their_riders_follow(database, scene, policy, chance):
+    street = desk.a_street(database, scene, policy, drawn=-1, count=5)
+    record = read(street)
+    for _ in range(STEPS // 2):
+        record = step(street, record, chance, MERGING)
