@@ -105,6 +105,14 @@ _ARROWS = (
         (815, 292),
     ),
     Arrow(
+        _moves("reopened"),
+        ((1030, 323), (1030, 365), (675, 365)),
+        "另一条撤回或关闭了",
+        "the other one was taken back",
+        (845, 357),
+        back=True,
+    ),
+    Arrow(
         _moves("rejected"),
         ((675, 430), (955, 430)),
         "驳回，附理由",

@@ -26,7 +26,7 @@ from telegram.ext import (
     filters,
 )
 
-from handlers import callbacks, cards, errors, receipts, sanctions, supplements, views
+from handlers import callbacks, cards, decided, errors, receipts, sanctions, supplements, views
 from handlers import report as report_steps
 from handlers.callbacks import RECEIPT
 from handlers.context import Context, Turn
@@ -109,6 +109,7 @@ async def withdraw(update: Update, context: Context) -> int:
     turn.toast(update)
     receipts.tell_riders(turn, report)
     cards.refresh_review_cards(turn, report)
+    decided.let_go(turn, report)
     return END
 
 

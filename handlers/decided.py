@@ -1,10 +1,12 @@
-"""What follows a reviewer's act, whether it was a tap or a reply: everybody it concerns is told."""
+"""What follows when a report moves on, by a tap or a reply: everybody it concerns is told."""
 
 from handlers import cards, receipts, sanctions
+from handlers.context import Turn
 from handlers.seats import Seat
 from locales import Words
+from models import Report
 from models.workflow import State
-from services import clarifications, people, reports, review
+from services import clarifications, merges, people, reports, review
 from services.prompts import PromptKind
 from services.refusals import NothingSaid
 
@@ -31,6 +33,13 @@ def tell(seat: Seat) -> str | None:
         case _:
             receipts.tell_riders(turn, report)
     return None
+
+
+def let_go(turn: Turn, report: Report) -> None:
+    """A report will not be decided any more: what was merged into it is dealt by itself again."""
+    for again in merges.let_go(turn.session, report=report):
+        receipts.tell_riders(turn, again)
+        cards.redeal(turn, again)
 
 
 def rider_words(seat: Seat) -> Words:

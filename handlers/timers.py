@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import escape
 
-from handlers import board, cards, questions, receipts
+from handlers import board, cards, decided, questions, receipts
 from handlers.context import Turn
 from handlers.conversation import REPORT
 from handlers.views import View
@@ -78,6 +78,7 @@ def close_unanswered(turn: Turn, report: Report) -> None:
     clarifications.close(turn.session, report=report)
     cards.refresh_review_cards(turn, report)
     receipts.close_unanswered(turn, report)
+    decided.let_go(turn, report)
 
 
 def catch_up(turn: Turn, person: Person, since: datetime) -> None:

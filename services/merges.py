@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from models import Joiner, Report, clock
 from models.policy import Policy
-from models.workflow import OPEN_STATES
-from services import places, reports
+from models.workflow import OPEN_STATES, Actor
+from services import places, reports, workflow
 from services.refusals import Busy, MovedOn, NoSuchReport
 from services.upserts import insert_new
 
@@ -158,9 +158,44 @@ def take_back(session: Session, *, report: Report, into: int) -> None:
     session.execute(delete(Joiner).where(Joiner.report_id == into, Joiner.merged_from == report.id))
     # Somebody may have come with another duplicate, too, and was counted with this one.
     root = session.get_one(Report, into)
-    for other in session.scalars(select(Report).where(Report.merged_into == into)).all():
-        if other.duplicate_of == into:
-            _follow(session, riders=_riders(session, other), came_with=other.id, report=root)
+    others = select(Report).where(Report.duplicate_of == into, Report.merged_into == into)
+    for other in session.scalars(others).all():
+        _follow(session, riders=_riders(session, other), came_with=other.id, report=root)
+
+
+def let_go(session: Session, *, report: Report) -> list[Report]:
+    """Have a report's duplicates looked at by themselves again: it was taken back, or closed.
+
+    Args:
+        session: the transaction; the report's row is locked in it.
+        report: that nobody will decide on any more.
+
+    Returns:
+        What waits for its decision again; what had been merged into one of these stays with it.
+    """
+    direct = select(Report).where(Report.duplicate_of == report.id, Report.merged_into == report.id)
+    reopened = []
+    for duplicate in session.scalars(direct.order_by(Report.id)).all():
+        reports.lock(session, report=duplicate)
+        if duplicate.duplicate_of != report.id:
+            # Its merger was undone at this very moment.
+            continue
+        workflow.move(
+            session,
+            report=duplicate,
+            transition="reopened",
+            actor=Actor.SYSTEM,
+            actor_id=None,
+            duplicate_of=None,
+            merged_into=None,
+            decided_at=None,
+            decided_by=None,
+            decided_by_name=None,
+            decided_from=None,
+        )
+        take_back(session, report=duplicate, into=report.id)
+        reopened.append(duplicate)
+    return reopened
 
 
 def _came_with(session: Session, *, report: Report, into: int) -> set[int]:

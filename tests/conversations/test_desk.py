@@ -327,6 +327,23 @@ class TestDuplicate:
         assert (undone.state, undone.duplicate_of) == ("submitted", None)
         assert scene.rows(Joiner) == []
 
+    async def test_when_the_other_is_taken_back_it_is_dealt_again(self, scene: Scene) -> None:
+        first, second = await self.two(scene)
+        await tap(scene, LIN, second, "重复")
+        await scene.press(LIN, DESK, "合并")
+        before = card_of(scene, second)["message_id"]
+        await scene.press(RIDER, RIDER, "Withdraw")
+        assert fresh(scene, first).state == "withdrawn"
+        assert (fresh(scene, second).state, fresh(scene, second).duplicate_of) == (
+            "submitted",
+            None,
+        )
+        assert card_of(scene, second)["message_id"] > before
+        assert "审核后会告诉你" in scene.said(RIDER_ZH)
+        assert scene.rows(Joiner) == []
+        await tap(scene, CHEN, second, "★★")
+        assert "+10" in scene.said(RIDER_ZH)
+
     async def test_by_number_in_reply(self, scene: Scene) -> None:
         first, second = await self.two(scene)
         await tap(scene, LIN, second, "重复")
