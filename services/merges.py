@@ -11,7 +11,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from models import Joiner, Report, clock
+from models import Joiner, Report, Vote, clock
 from models.policy import Policy
 from models.workflow import OPEN_STATES, Actor
 from services import places, reports, workflow
@@ -193,6 +193,8 @@ def let_go(session: Session, *, report: Report) -> list[Report]:
             decided_by_name=None,
             decided_from=None,
         )
+        # It begins anew; that somebody had voted on it before stays in its history.
+        session.execute(delete(Vote).where(Vote.report_id == duplicate.id))
         take_back(session, report=duplicate, into=report.id)
         reopened.append(duplicate)
     return reopened

@@ -300,3 +300,16 @@ def test_only_so_many_candidates_are_offered(database, scene):
             scene.report(session)
         found = merges.candidates(session, report=scene.report(session), policy=scene.policy)
         assert len(found) == merges.MOST
+
+
+def test_what_is_let_go_begins_without_the_vote_it_had(database, scene):
+    with database.transaction() as session:
+        report, other = scene.report(session), scene.report(session)
+        approve(session, report, scene, LIN)
+        merge(session, report, other, CHEN)
+        reports.withdraw(session, report=other)
+        assert merges.let_go(session, report=other) == [report]
+        assert (report.state, review.votes(session, report_id=report.id)) == ("submitted", [])
+        approve(session, report, scene, LIN)
+        approve(session, report, scene, CHEN)
+        assert report.state == "approved"
