@@ -109,6 +109,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     *(Transition("undone", State.DUPLICATE, source, Actor.REVIEWER) for source in _MERGEABLE),
     # What it was merged into was taken back or closed: it has to be looked at by itself again.
     Transition("reopened", State.DUPLICATE, State.SUBMITTED, Actor.SYSTEM),
+    Transition("reopened", State.DUPLICATE, State.APPEALED, Actor.SYSTEM),
     Transition("voted", State.SUBMITTED, State.SECOND, Actor.REVIEWER, reason_required=True),
     Transition("disputed", State.SECOND, State.DISPUTED, Actor.REVIEWER, reason_required=True),
     Transition("vote_undone", State.SECOND, State.SUBMITTED, Actor.REVIEWER),

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from models import Joiner, Report, Vote, clock
 from models.policy import Policy
-from models.workflow import OPEN_STATES, Actor
+from models.workflow import OPEN_STATES, Actor, State
 from services import places, reports, workflow
 from services.refusals import Busy, MovedOn, NoSuchReport
 from services.upserts import insert_new
@@ -180,12 +180,14 @@ def let_go(session: Session, *, report: Report) -> list[Report]:
         if duplicate.duplicate_of != report.id:
             # Its merger was undone at this very moment.
             continue
+        appealed = duplicate.decided_from == State.APPEALED
         workflow.move(
             session,
             report=duplicate,
             transition="reopened",
             actor=Actor.SYSTEM,
             actor_id=None,
+            target=State.APPEALED if appealed else State.SUBMITTED,
             duplicate_of=None,
             merged_into=None,
             decided_at=None,

@@ -5,7 +5,7 @@ and so is a second that differs; a chief settles what two could not agree on.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -33,6 +33,9 @@ APPROVAL = "approval"
 # Under this code a rejection in a reviewer's own words is kept.
 OWN_WORDS = "own_words"
 MOST_CHARACTERS = 300
+# At a small desk everybody may have had their say: an appeal or a dispute nobody else has decided
+# for so long is decided by a chief, whoever that is. Every report gets an answer.
+STUCK_AFTER = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +204,8 @@ def _refuse(session: Session, *, report: Report, reviewer: Reviewer, settles: bo
     """Stop whom a decision is not for; `settles`: it is more than to find it is there already."""
     reviewers.refuse_own(session, report=report, reviewer=reviewer)
     claims.require_free(report, reviewer=reviewer)
-    voters = {vote.reviewer_id for vote in votes(session, report_id=report.id)}
+    cast = votes(session, report_id=report.id)
+    voters = {vote.reviewer_id for vote in cast}
     match report.state:
         case State.SECOND if reviewer.id in voters:
             raise VotedBefore
@@ -209,10 +213,17 @@ def _refuse(session: Session, *, report: Report, reviewer: Reviewer, settles: bo
             if not reviewer.is_chief and (settles or reviewer.id in voters):
                 raise ChiefOnly
             # Where every chief is a party, one of them has to settle it all the same.
-            if reviewer.id in voters and people.chiefs(session) - voters - _riders(session, report):
+            others = people.chiefs(session) - voters - _riders(session, report)
+            if reviewer.id in voters and others and not _stuck(cast[-1].at):
                 raise VotedBefore
         case State.APPEALED if reviewer.id in voters | {report.appealed_against}:
-            raise DecidedBefore
+            if not (reviewer.is_chief and _stuck(report.appealed_at)):
+                raise DecidedBefore
+
+
+def _stuck(since: datetime | None) -> bool:
+    """Whether nobody else came for so long that a chief who is a party may settle it."""
+    return since is not None and since + STUCK_AFTER <= clock.now()
 
 
 def _riders(session: Session, report: Report) -> set[int]:

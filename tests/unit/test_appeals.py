@@ -175,3 +175,25 @@ def test_only_a_rejection_is_appealed(database, scene):
             with pytest.raises(AlreadyDecided):
                 appeal(session, report, scene)
             assert (report.state, report.appeal) == (state, None)
+
+
+def test_where_nobody_else_comes_a_chief_decides_whoever_that_is(database, scene, midday):
+    with database.transaction() as session:
+        report = scene.report(session)
+        reject(session, report, scene, WANG)
+        appeals.appeal(session, report=report, text="再看看", policy=scene.policy)
+        with pytest.raises(DecidedBefore):
+            approve(session, report, scene, WANG)
+        clock.advance(review.STUCK_AFTER)
+        approve(session, report, scene, WANG)
+        assert report.state == State.APPROVED
+
+
+def test_no_reviewer_ever_decides_on_the_appeal_against_them(database, scene, midday):
+    with database.transaction() as session:
+        report = scene.report(session)
+        reject(session, report, scene, LIN)
+        appeals.appeal(session, report=report, text="再看看", policy=scene.policy)
+        clock.advance(2 * review.STUCK_AFTER)
+        with pytest.raises(DecidedBefore):
+            approve(session, report, scene, LIN)

@@ -34,43 +34,41 @@ def put_into(session, report, state):
     session.refresh(report)
 
 
-@pytest.mark.parametrize(
-    "step",
-    [step for step in TRANSITIONS if step.source],
-    ids=lambda step: f"{step.name}-{step.source}-{step.target}",
-)
-def test_every_move_changes_the_state_and_leaves_one_event(database, scene, midday, step):
-    with database.transaction() as session:
-        report = scene.report(session)
-        put_into(session, report, step.source)
-        report.claimed_by, report.claimed_until = 8, midday
-        session.flush()
-        workflow.move(
-            session,
-            report=report,
-            transition=step.name,
-            actor=step.actor,
-            actor_id=9,
-            reason="unclear",
-            target=step.target,
-        )
-        assert report.state == step.target
+def test_every_move_changes_the_state_and_leaves_one_event(database, scene, midday):
+    for step in TRANSITIONS:
+        if step.source is None:
+            continue
+        with database.transaction() as session:
+            report = scene.report(session)
+            put_into(session, report, step.source)
+            report.claimed_by, report.claimed_until = 8, midday
+            session.flush()
+            workflow.move(
+                session,
+                report=report,
+                transition=step.name,
+                actor=step.actor,
+                actor_id=9,
+                reason="unclear",
+                target=step.target,
+            )
+            assert report.state == step.target
 
-    with database.transaction() as session:
-        report = session.get(Report, report.id)
-        assert (report.state, report.claimed_by, report.claimed_until) == (step.target, None, None)
-        event = events(session, report)[-1]
-        assert (event.kind, event.from_state, event.to_state) == (
-            step.name,
-            step.source,
-            step.target,
-        )
-        assert (event.actor_id, event.actor_role, event.reason, event.at) == (
-            9,
-            step.actor,
-            "unclear",
-            midday,
-        )
+        with database.transaction() as session:
+            moved = session.get(Report, report.id)
+            assert (moved.state, moved.claimed_by, moved.claimed_until) == (step.target, None, None)
+            event = events(session, moved)[-1]
+            assert (event.kind, event.from_state, event.to_state) == (
+                step.name,
+                step.source,
+                step.target,
+            )
+            assert (event.actor_id, event.actor_role, event.reason, event.at) == (
+                9,
+                step.actor,
+                "unclear",
+                midday,
+            )
 
 
 def test_what_a_reviewer_may_a_chief_may_and_not_the_other_way_round(database, scene):
@@ -93,22 +91,22 @@ NOT_IN_THE_TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("name", "state"), NOT_IN_THE_TABLE)
-def test_no_other_state_is_left_by_a_move(scene, database, name, state):
-    steps = [step for step in TRANSITIONS if step.name == name]
+def test_no_other_state_is_left_by_a_move(database, scene):
     with database.transaction() as session:
         report = scene.report(session)
-        put_into(session, report, state)
-        with pytest.raises(AlreadyDecided):
-            workflow.move(
-                session,
-                report=report,
-                transition=name,
-                actor=steps[0].actor,
-                actor_id=9,
-                reason="r",
-            )
-        assert report.state == state
+        for name, state in NOT_IN_THE_TABLE:
+            step = next(step for step in TRANSITIONS if step.name == name)
+            put_into(session, report, state)
+            with pytest.raises(AlreadyDecided):
+                workflow.move(
+                    session,
+                    report=report,
+                    transition=name,
+                    actor=step.actor,
+                    actor_id=9,
+                    reason="r",
+                )
+            assert report.state == state
         assert len(events(session, report)) == 1
 
 
