@@ -88,6 +88,7 @@ EVENTS: Mapping[str, str] = {
     "held": N_("put it on hold"),
     "released": N_("took it off hold"),
     "appealed": N_("appealed"),
+    "reopened": N_("reopened it"),
     "withdrawn": N_("withdrew it"),
     "corrected": N_("corrected it"),
 }
