@@ -6,13 +6,15 @@ thread on SQLite, which has one writer anyway and an unfair queue before it, a f
 
 import asyncio
 import sqlite3
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
@@ -20,6 +22,9 @@ from sqlalchemy.orm import Session
 from bot import advisory
 
 Result = TypeVar("Result")
+
+# A worker's connection that was not used for so many seconds goes back to the pool first.
+REST_S = 5.0
 
 
 def create(url: str, *, read_only: bool = False) -> Engine:
@@ -111,6 +116,14 @@ def _begin_deferred(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN DEFERRED")
 
 
+class _OfThread(threading.local):
+    """What each thread has for itself: a worker keeps its connection from one to the next."""
+
+    is_worker = False
+    connection: Connection | None = None
+    used_at = 0.0
+
+
 class Database:
     """Runs transactions. Everything that reads or writes goes through one of these."""
 
@@ -124,16 +137,50 @@ class Database:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.threads = 1 if self.is_sqlite else threads
-        self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="transaction")
+        self._of_thread = _OfThread()
+        self._kept: set[Connection] = set()
+        self._workers = ThreadPoolExecutor(
+            self.threads,
+            thread_name_prefix="transaction",
+            initializer=lambda: setattr(self._of_thread, "is_worker", True),
+        )
         # The only process on SQLite; on PostgreSQL the database keeps this lock for all of them.
         self._shelves = asyncio.Lock()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session whose work is committed at the end of the block, or not at all."""
-        with Session(self.engine, expire_on_commit=False) as session:
-            yield session
-            session.commit()
+        connection = self._connection()
+        try:
+            with Session(connection, expire_on_commit=False) as session:
+                yield session
+                session.commit()
+        except BaseException:
+            # Whatever state it is in, the pool sees to it.
+            connection.close()
+            raise
+        self._put_back(connection)
+
+    def _connection(self) -> Connection:
+        mine = self._of_thread
+        connection, mine.connection = mine.connection, None
+        if connection is None:
+            return self.engine.connect()
+        self._kept.discard(connection)
+        if time.monotonic() - mine.used_at > REST_S:
+            # It may have gone away meanwhile; the pool gives out none that has.
+            connection.close()
+            return self.engine.connect()
+        return connection
+
+    def _put_back(self, connection: Connection) -> None:
+        mine = self._of_thread
+        if not mine.is_worker or mine.connection is not None:
+            connection.close()
+            return
+        # To the pool and back costs as much as several statements, on PostgreSQL a ping, too.
+        mine.connection, mine.used_at = connection, time.monotonic()
+        self._kept.add(connection)
 
     def run_here(self, work: Callable[[Session], Result]) -> Result:
         """Do some work as one transaction, in this thread."""
@@ -179,4 +226,6 @@ class Database:
     def close(self) -> None:
         """End the threads after what they are doing, then the connections."""
         self._workers.shutdown(wait=True)
+        for connection in self._kept:
+            connection.close()
         self.engine.dispose()

@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from bot import schedule
 from bot.database import Database
@@ -490,10 +491,25 @@ class TestTimers:
 def no_space(database: Database) -> Iterator[None]:
     """Whatever comes in meets the very error of a full disk."""
     fill, empty = _NO_SPACE[database.engine.dialect.name]
+    # On SQLite a connection has its own limit: the worker's, and each that it gets from the pool.
+    limit = 1000
+
+    def set_limit(connection: Any, *_: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {limit}")
+
+    def set_workers(session: Session) -> None:
+        set_limit(session.connection().connection.driver_connection)
+
     with database.engine.begin() as connection:
         for statement in fill:
             connection.exec_driver_sql(statement)
+    if database.is_sqlite:
+        event.listen(database.engine, "checkout", set_limit)
+        database._workers.submit(database.run_here, set_workers).result()
     yield
+    limit = 1_000_000
+    if database.is_sqlite:
+        database._workers.submit(database.run_here, set_workers).result()
     with database.engine.begin() as connection:
         for statement in empty:
             connection.exec_driver_sql(statement)
@@ -505,9 +521,8 @@ _NO_SPACE = {
             "CREATE TABLE ballast (bytes BLOB)",
             """CREATE TRIGGER no_space BEFORE INSERT ON seen_update
             BEGIN INSERT INTO ballast VALUES (zeroblob(10000000)); END""",
-            "PRAGMA max_page_count = 1000",
         ),
-        ("DROP TRIGGER no_space", "DROP TABLE ballast", "PRAGMA max_page_count = 1000000"),
+        ("DROP TRIGGER no_space", "DROP TABLE ballast"),
     ),
     "postgresql": (
         (
