@@ -107,9 +107,10 @@ async def withdraw(update: Update, context: Context) -> int:
     report = _pressed_report(update, turn)
     reports.withdraw(turn.session, report=report)
     turn.toast(update)
+    # First, or riders who only came along would hear of it as of their own.
+    decided.let_go(turn, report)
     receipts.tell_riders(turn, report)
     cards.refresh_review_cards(turn, report)
-    decided.let_go(turn, report)
     return END
 
 

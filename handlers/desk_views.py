@@ -290,7 +290,8 @@ def card_rows(report: Report, words: Words) -> Rows:
         case State.ASKED:
             return ((_button(report, words.tr("Decide without answer"), "qr"),),)
         case State.HELD:
-            return ((_button(report, words.tr("Take up again"), "hr"),),)
+            again = _button(report, words.tr("Take up again"), "hr")
+            return ((again, _button(report, words.tr("Duplicate…"), "d")),)
         case State.APPROVED | State.REJECTED | State.DUPLICATE if report.decided_by is not None:
             return ((_button(report, words.tr("Undo"), "u"),),)
     return ()

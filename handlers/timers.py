@@ -76,9 +76,9 @@ def end_claim(turn: Turn, report: Report) -> None:
 def close_unanswered(turn: Turn, report: Report) -> None:
     """Close a report whose rider has left a question open for too long."""
     clarifications.close(turn.session, report=report)
+    decided.let_go(turn, report)
     cards.refresh_review_cards(turn, report)
     receipts.close_unanswered(turn, report)
-    decided.let_go(turn, report)
 
 
 def catch_up(turn: Turn, person: Person, since: datetime) -> None:

@@ -606,3 +606,87 @@ class TestRider:
         await tap(scene, CHEN, report, "返回")
         await self.menu(scene, LIN, report, "解除禁报")
         assert "可以" in scene.said(RIDER_ZH)
+
+
+class TestEveryWayBack:
+    """From each state in which a desk decides: what it may decide, and that it can be undone."""
+
+    async def into(self, scene: Scene, state: str) -> Report:
+        """A report in a state, by the buttons that lead there."""
+        await meet_third_colleague(scene)
+        await make_chief(scene, NEW_COLLEAGUE)
+        await TestSecondEyes().all_have_pressed(scene)
+        await reported(scene, RIDER, picture=20)
+        report = await reported(scene, RIDER_ZH, picture=21, at=NEAR)
+        if state in ("second", "disputed"):
+            await tap(scene, LIN, report, "★★")
+        if state == "disputed":
+            await tap(scene, CHEN, report, "★★★")
+        if state == "held":
+            await tap(scene, LIN, report, "更多")
+            await tap(scene, LIN, report, "暂缓")
+            await reply(scene, LIN, report, "等路政")
+        if state == "appealed":
+            for colleague in (LIN, CHEN):
+                await tap(scene, colleague, report, "驳回")
+                await tap(scene, colleague, report, "不是隐患")
+            await scene.press(RIDER_ZH, RIDER_ZH, "申诉")
+            scene.world.say(RIDER_ZH, RIDER_ZH, "请再看看")
+            await scene.settle()
+        assert fresh(scene, report).state == state
+        return report
+
+    @pytest.mark.parametrize("state", ["second", "disputed", "appealed"])
+    @pytest.mark.parametrize("verdict", ["approved", "rejected"])
+    async def test_decided_and_undone(self, scene: Scene, state: str, verdict: str) -> None:
+        report = await self.into(scene, state)
+        who = CHEN if state == "second" else NEW_COLLEAGUE
+        if verdict == "approved":
+            await tap(scene, who, report, "★★")
+        else:
+            if state == "second":
+                # Both have to say so.
+                await tap(scene, LIN, report, "撤回我的票")
+                await tap(scene, LIN, report, "驳回")
+                await tap(scene, LIN, report, "看不清")
+            await tap(scene, who, report, "驳回")
+            await tap(scene, who, report, "看不清")
+        assert fresh(scene, report).state == verdict
+        await tap(scene, who, report, "撤销")
+        assert fresh(scene, report).state == state
+        assert sum(entry.points for entry in scene.rows(LedgerEntry)) == 0
+
+    @pytest.mark.parametrize("state", ["second", "disputed", "held", "appealed"])
+    async def test_merged_and_undone(self, scene: Scene, state: str) -> None:
+        report = await self.into(scene, state)
+        await tap(scene, NEW_COLLEAGUE, report, "重复")
+        await scene.press(NEW_COLLEAGUE, DESK, "合并")
+        assert fresh(scene, report).state == "duplicate"
+        await tap(scene, NEW_COLLEAGUE, report, "撤销")
+        assert fresh(scene, report).state == state
+
+    @pytest.mark.parametrize("state", ["second", "disputed", "held"])
+    async def test_withdrawn(self, scene: Scene, state: str) -> None:
+        report = await self.into(scene, state)
+        await scene.press(RIDER_ZH, RIDER_ZH, "撤回")
+        assert fresh(scene, report).state == "withdrawn"
+
+    async def test_the_second_of_two_takes_their_vote_back(self, scene: Scene) -> None:
+        report = await self.into(scene, "disputed")
+        await tap(scene, CHEN, report, "撤回我的票")
+        assert fresh(scene, report).state == "second"
+
+    async def test_a_rejection_undone(self, scene: Scene) -> None:
+        report = await reported(scene)
+        await tap(scene, LIN, report, "驳回")
+        await tap(scene, LIN, report, "看不清")
+        await tap(scene, LIN, report, "撤销")
+        assert fresh(scene, report).state == "submitted"
+        assert "审核后会告诉你" in scene.said(RIDER_ZH)
+
+    async def test_an_appealed_duplicate_goes_back_to_its_appeal(self, scene: Scene) -> None:
+        report = await self.into(scene, "appealed")
+        await tap(scene, NEW_COLLEAGUE, report, "重复")
+        await scene.press(NEW_COLLEAGUE, DESK, "合并")
+        await scene.press(RIDER, RIDER, "Withdraw")
+        assert fresh(scene, report).state == "appealed"
