@@ -43,7 +43,7 @@ def test_report_approve_points_and_a_power_cut(tmp_path: Path, browser: Browser)
 
             decide(hand, "#1", "采纳 ★★")
             card = hand.message("✅ ★★ +10 · 林")
-            expect(card.get_by_test_id("inline-button")).to_have_count(0)
+            expect(card.get_by_test_id("inline-button")).to_have_text(["撤销"])
             expect(card.locator("img")).to_be_visible()
 
             hand.become(RIDER, RIDER)
