@@ -30,6 +30,7 @@ from models import (
 from models.cards import CardPurpose
 from models.ledger import AccountKind
 from models.outgoing import OutgoingState
+from models.workflow import Actor
 from tests.drills.rides import DESK, Crowd, Message, Watched, words_of
 
 # The programme's own account, among those of the riders.
@@ -180,7 +181,8 @@ class _Look:
             .order_by(ReportEvent.id)
         )
         return tuple(
-            (row.kind, row.from_state, row.to_state, row.actor_role, row.reason) for row in rows
+            (row.kind, row.from_state, row.to_state, _role(row.actor_role), row.reason)
+            for row in rows
         )
 
     def _photos(self, key: str) -> tuple[str, ...]:
@@ -232,6 +234,11 @@ class _Look:
             ]
         assert not cards, "there are cards of no ride"
         return found, more
+
+
+def _role(actor: str) -> str:
+    """In what capacity; one of the reviewers is a chief, and either of two may be faster."""
+    return Actor.REVIEWER if actor == Actor.CHIEF else actor
 
 
 def _count(session: Session, table: type[Base], *where: Any) -> int:
