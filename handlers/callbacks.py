@@ -9,6 +9,7 @@ from services.refusals import NoButtonOfOurs
 
 # Telegram's limit for callback data.
 LIMIT = 64
+_NUMBER = re.compile(r"[0-9a-z]{1,13}")
 _FORM = re.compile(r"([a-z]):([a-z0-9]{1,8}):([0-9a-z]{1,13})(?::([^\s:]{1,40}))?")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -56,9 +57,15 @@ def parse(data: str | None) -> Press | None:
     if match is None:
         return None
     area, verb, subject, argument = match.groups()
-    number = int(subject, 36)
-    # No row has a larger id, and the database would choke on it.
-    return Press(area, verb, number, argument or "") if number < 2**62 else None
+    number = number_in(subject)
+    return Press(area, verb, number, argument or "") if number is not None else None
+
+
+def number_in(text: str) -> int | None:
+    """The number `base36` wrote; None for anything that is not the number of a row."""
+    number = int(text, 36) if _NUMBER.fullmatch(text) else None
+    # No row has a larger one, and the database would choke on it.
+    return number if number is not None and number < 2**62 else None
 
 
 def pressed(update: Update) -> Press:

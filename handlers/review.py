@@ -390,10 +390,10 @@ def _use_words(seat: Seat, press: Press) -> str | None:
 
 
 def _number(press: Press) -> int:
-    try:
-        return int(press.argument, 36)
-    except ValueError:
-        raise OutOfDate from None
+    number = callbacks.number_in(press.argument)
+    if number is None:
+        raise OutOfDate
+    return number
 
 
 _VERBS: dict[str, Callable[[Seat, Press], str | None]] = {

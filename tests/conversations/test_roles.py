@@ -362,6 +362,12 @@ class TestForgedPresses:
         await forge(scene, LIN, "v:a1:zzzz")
         assert (state(scene), forged(scene)) == ("submitted", 1)
 
+    async def test_a_number_no_row_can_have(self, scene: Scene) -> None:
+        report = await reported(scene)
+        await forge(scene, LIN, f"v:m:{report.id}:{'z' * 30}")
+        assert state(scene) == "submitted"
+        assert scene.toasts()[-1] == "这个按钮过期了。"
+
     async def test_anothers_report(self, scene: Scene) -> None:
         report = await reported(scene)
         words(scene, RESIDENT, "/start")
