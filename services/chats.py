@@ -15,9 +15,8 @@ from services.upserts import insert_new, insert_or_update
 MODERATORS = "moderators"
 # Telegram's words for somebody who is not in a chat.
 GONE = frozenset({"left", "kicked"})
-# And for who runs it.
-RUNS = frozenset({"creator", "administrator"})
-# Where the bot is no administrator nobody need tell it who leaves: what it knows holds so long.
+# What the bot knows of somebody's place holds so long. Nobody need tell it who leaves where it is
+# no administrator; and while it is off for longer Telegram keeps no such news for it.
 KNOWN_FOR = timedelta(days=1)
 # Who turned out not to be in a chat is not asked after again for so long.
 OUT_FOR = timedelta(minutes=1)
@@ -320,7 +319,7 @@ def require_member(session: Session, *, chat: Chat, person_id: int) -> None:
             raise NotForYou
         # They may be back, and where the bot does not run the chat that is easily missed.
         raise StandingInDoubt(chat.id)
-    if chat.bot_status not in RUNS and age > KNOWN_FOR:
+    if age > KNOWN_FOR:
         raise StandingInDoubt(chat.id)
 
 

@@ -147,6 +147,18 @@ class TestStanding:
         assert (state(scene), forged(scene)) == ("submitted", 1)
         assert known(scene)[CHEN] == "left"
 
+    async def test_so_is_one_during_an_outage_that_was_too_long(self, scene: Scene) -> None:
+        report = await reported(scene)
+        await scene.press(CHEN, DESK, "驳回")
+        scene.world.remove_member(LIN, DESK, CHEN)
+        # Telegram keeps no update for more than a day.
+        for update in scene.pending():
+            scene.call("getUpdates", offset=update["update_id"] + 1, limit=1, timeout=0)
+        clock.advance(chats.KNOWN_FOR + timedelta(seconds=1))
+        await forge(scene, CHEN, f"v:a3:{report.id}")
+        assert (state(scene), forged(scene)) == ("submitted", 1)
+        assert known(scene)[CHEN] == "kicked"
+
     async def test_a_return_nobody_told_of_is_found_out(self, scene: Scene) -> None:
         await reported(scene)
         scene.world.remove_member(LIN, DESK, CHEN)

@@ -118,13 +118,17 @@ def test_what_is_known_grows_old_where_nobody_tells_who_leaves(database, midday,
         require(session, chat_id=GROUP, person_id=5)
 
 
-def test_what_is_known_holds_where_the_bot_is_told_who_leaves(database, midday):
+def test_what_is_known_holds_for_a_day_even_where_the_bot_is_told_who_leaves(database, midday):
     with database.transaction() as session:
         register(session).bot_status = "administrator"
         chats.member(session, chat_id=GROUP, person_id=5, status="member", name="林")
-    clock.advance(timedelta(days=400))
+    clock.advance(chats.KNOWN_FOR)
     with database.transaction() as session:
         assert require(session, chat_id=GROUP, person_id=5).id == GROUP
+    # It may have been off for longer than Telegram keeps such news.
+    clock.advance(timedelta(seconds=1))
+    with database.transaction() as session, pytest.raises(StandingInDoubt):
+        require(session, chat_id=GROUP, person_id=5)
 
 
 def test_a_desk_the_bot_was_taken_out_of_has_no_reviewers(database):
