@@ -114,8 +114,18 @@ def redeal(turn: Turn, report: Report) -> None:
 
 def is_dealt(turn: Turn, report: Report) -> bool:
     """Whether reviewers see a report already."""
-    found = card_rows.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW)
+    found = _of_reviewers(turn, report)
     return any(not card_rows.is_lost(turn.session, card=card) for card in found)
+
+
+def _of_reviewers(turn: Turn, report: Report) -> Sequence[Card]:
+    """The cards reviewers have of a report; one in private no more once they have left the desk."""
+    found = card_rows.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW)
+    return [
+        card
+        for card in found
+        if card.chat_id < 0 or chats.desks_of(turn.session, person_id=card.chat_id)
+    ]
 
 
 def deal_in_private(turn: Turn, report: Report, *, person: Person) -> None:
@@ -255,7 +265,7 @@ def deal_anew(turn: Turn, *, chat_id: int) -> None:
 
 def refresh_review_cards(turn: Turn, report: Report) -> None:
     """Bring the moderators' cards of a report up to date; deal it where there are none yet."""
-    found = card_rows.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW)
+    found = _of_reviewers(turn, report)
     if not found:
         if report.state in DESK_STATES:
             deal(turn, report)
@@ -309,7 +319,7 @@ def tell_reviewers_note(turn: Turn, report: Report, words: str) -> None:
 def shows_whole_note(turn: Turn, report: Report) -> bool:
     """Whether the moderators' cards of a report have room for all of its note."""
     facts = facts_of(turn, report, photos.of_report(turn.session, report_id=report.id))
-    found = card_rows.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW)
+    found = _of_reviewers(turn, report)
     desks = [chats.current(turn.session, chat_id=card.chat_id) for card in found]
     return all(
         desk_views.shows_whole_note(report, facts, turn.words_of(desk.language if desk else None))
@@ -325,7 +335,7 @@ def tell_reviewers_voice(turn: Turn, report: Report) -> None:
 
 def _shown_in(turn: Turn, report: Report) -> Iterator[tuple[int, int | None]]:
     """Where reviewers see a report: chat and topic. A card still to be dealt brings all along."""
-    for card in card_rows.of_report(turn.session, report_id=report.id, purpose=CardPurpose.REVIEW):
+    for card in _of_reviewers(turn, report):
         if not card_rows.is_lost(turn.session, card=card):
             yield card.chat_id, _manner(turn, report, card.chat_id)[1]
 

@@ -14,7 +14,7 @@ from services import chats, errands, people, sanctions
 from services import reports as report_rows
 from services.reviewers import Reviewer
 from tests.conversations.people import CHEN, DESK, LIN, RESIDENT, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, Scene
+from tests.conversations.scene import HERE, Scene, text_of
 from tests.pictures import jpeg
 
 HIDDEN = "Bad Request: member list is inaccessible"
@@ -158,6 +158,21 @@ class TestStanding:
         await forge(scene, CHEN, f"v:a3:{report.id}")
         assert (state(scene), forged(scene)) == ("submitted", 1)
         assert known(scene)[CHEN] == "kicked"
+
+    async def test_who_left_is_shown_no_more_of_what_they_were_dealt(self, scene: Scene) -> None:
+        await reported(scene)
+        words(scene, CHEN, "/start")
+        words(scene, CHEN, "/queue", DESK)
+        await scene.settle()
+        assert scene.said(CHEN).startswith("#1 ")
+        scene.world.remove_member(LIN, DESK, CHEN)
+        await scene.settle()
+        before = [text_of(message) for message in scene.from_bot(CHEN)]
+        await scene.press(RIDER, RIDER, "Add note")
+        words(scene, RIDER, "Behind the yellow house")
+        await scene.settle()
+        assert "Behind the yellow house" in scene.said(DESK)
+        assert [text_of(message) for message in scene.from_bot(CHEN)] == before
 
     async def test_a_return_nobody_told_of_is_found_out(self, scene: Scene) -> None:
         await reported(scene)
