@@ -25,6 +25,8 @@ STARS = ("★", "★★", "★★★")
 CARD_ROOM = views.CAPTION_LIMIT - 164
 # A name longer than this, of a place or a category, is cut.
 NAME_ON_CARD = 40
+# So is a reviewer's, or those of two, and what people wrote to each other.
+REVIEWER_ON_CARD, WORDS_ON_CARD, APPEAL_ON_CARD = 64, 300, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,7 +496,7 @@ def _standing(report: Report, *, policy: Policy, words: Words) -> list[str]:
     lines: list[str] = []
     match State(report.state):
         case State.SUBMITTED if report.question:
-            lines.append(words.tr("❓ {question} · answered", question=escape(report.question)))
+            lines.append(words.tr("❓ {question} · answered", question=_written(report.question)))
         case State.SECOND:
             lines.append(words.tr("✌️ One reviewer has voted. A second one, please."))
         case State.DISPUTED:
@@ -503,21 +505,21 @@ def _standing(report: Report, *, policy: Policy, words: Words) -> list[str]:
             lines.append(
                 words.tr(
                     "⚖️ The rider objects: “{text}”\nNot for {name}, who rejected it.",
-                    text=escape(report.appeal or ""),
-                    name=escape(report.decided_by_name or "–"),
+                    text=_written(report.appeal, room=APPEAL_ON_CARD),
+                    name=_named(report.decided_by_name) or "–",
                 )
             )
         case State.ASKED:
             lines.append(
-                words.tr("❓ Asked: {question} · waiting", question=escape(report.question or ""))
+                words.tr("❓ Asked: {question} · waiting", question=_written(report.question))
             )
         case State.HELD:
-            lines.append(words.tr("⏸ On hold: {why}", why=escape(report.held_because or "")))
+            lines.append(words.tr("⏸ On hold: {why}", why=_written(report.held_because)))
     if claims.is_held(report) and report.claimed_until is not None:
         lines.append(
             words.tr(
                 "✋ {name} is on it until {clock}",
-                name=escape(report.claimed_by_name or ""),
+                name=_named(report.claimed_by_name),
                 clock=words.clock(report.claimed_until),
             )
         )
@@ -525,10 +527,18 @@ def _standing(report: Report, *, policy: Policy, words: Words) -> list[str]:
     return lines
 
 
+def _written(text: str | None, *, room: int = WORDS_ON_CARD) -> str:
+    return escape(views.cut(text or "", room))
+
+
+def _named(name: str | None) -> str:
+    return escape(views.cut(name or "", REVIEWER_ON_CARD))
+
+
 def decision_line(report: Report, *, policy: Policy, words: Words) -> str:
     """Who decided what, and when: ✅ ★★ +10 · Lin · 14:05; empty while nothing is decided."""
     at = words.clock(report.decided_at) if report.decided_at else ""
-    name = escape(report.decided_by_name or "")
+    name = _named(report.decided_by_name)
     match State(report.state):
         case State.APPROVED:
             stars = STARS[(report.grade or 1) - 1]
@@ -540,7 +550,7 @@ def decision_line(report: Report, *, policy: Policy, words: Words) -> str:
                 reason.button.en if reason else report.reason_text_en or "",
             )
             rejected = words.tr("✖️ Rejected")
-            return f"{rejected} · {escape(label)} · {name} · {at}"
+            return f"{rejected} · {_written(label)} · {name} · {at}"
         case State.DUPLICATE:
             same = words.tr("🔗 Same as #{number}", number=report.duplicate_of)
             return f"{same} · {name} · {at}"

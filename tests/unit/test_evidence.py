@@ -406,6 +406,22 @@ def test_the_worst_card_fits_with_what_people_wrote(words, scene, midday, note, 
     assert all(sign in view.text for sign in "📍👤")
 
 
+@pytest.mark.parametrize("state", ["asked", "held", "appealed", "rejected"])
+def test_signs_that_count_twice_fit_as_well(words, scene, midday, state):
+    report, told = worst(scene.districts, midday, "🕳" * 3000)
+    report.state, report.reject_reason = state, "own_words"
+    report.decided_at, report.decided_by_name = midday, "🦺" * 128
+    report.reason_text_zh = report.reason_text_en = report.held_because = "🕳" * 300
+    report.question, report.appeal = "🕳" * 300, "🕳" * 500
+    report.claimed_by, report.claimed_by_name = 7, "🦺" * 64
+    report.claimed_until = midday + timedelta(minutes=5)
+    menu = desk_views.reasons(report, policy=scene.policy, words=words)
+    view = desk_views.card(
+        report, told, policy=scene.policy, words=words, with_photo=True, menu=menu
+    )
+    assert views.length(view.text) <= views.CAPTION_LIMIT
+
+
 @pytest.mark.parametrize("length", [1, 100, 350, 351, 1000])
 def test_a_note_that_is_cut_is_known_to_be(midday, districts, words, length):
     for told in (facts(districts), worst(districts, midday, "")[1]):
