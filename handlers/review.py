@@ -63,9 +63,10 @@ def put_away(turn: Turn, press: Press, *, chat_id: int, message_id: int) -> None
         turn: the transaction.
         press: the button, after it was done.
         chat_id: where it was pressed.
-        message_id: on which message: the card itself keeps what it shows.
+        message_id: on which message: the card itself keeps what it shows, whatever was forged.
     """
-    if press.verb in _ONCE or (press.verb == "d" and press.argument):
+    is_card = card_rows.report_on(turn.session, chat_id=chat_id, message_id=message_id) is not None
+    if not is_card and (press.verb in _ONCE or (press.verb == "d" and press.argument)):
         turn.call(
             chat_id,
             "editMessageReplyMarkup",

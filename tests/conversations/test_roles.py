@@ -14,7 +14,7 @@ from services import chats, errands, people, sanctions
 from services import reports as report_rows
 from services.reviewers import Reviewer
 from tests.conversations.people import CHEN, DESK, LIN, RESIDENT, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, Scene, text_of
+from tests.conversations.scene import HERE, Scene, labels_of, text_of
 from tests.pictures import jpeg
 
 HIDDEN = "Bad Request: member list is inaccessible"
@@ -394,6 +394,14 @@ class TestForgedPresses:
         await forge(scene, LIN, f"v:m:{report.id}:{'z' * 30}")
         assert state(scene) == "submitted"
         assert scene.toasts()[-1] == "这个按钮过期了。"
+
+    async def test_a_code_of_another_message_leaves_the_card_its_buttons(
+        self, scene: Scene
+    ) -> None:
+        report = await reported(scene)
+        before = labels_of(scene.last(DESK))
+        await forge(scene, LIN, f"v:d:{report.id}:zz")
+        assert labels_of(scene.cards(DESK)[0]) == before
 
     async def test_anothers_report(self, scene: Scene) -> None:
         report = await reported(scene)
