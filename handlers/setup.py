@@ -32,6 +32,8 @@ HOW = N_(
     "/here moderators shanyao fengwei – these districts\n"
     "/here topic pothole – in a topic: these cards come here"
 )
+# So many districts are named that have no desk.
+NAMED = 20
 CODE = r"(?i)^\s*[A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4}\s*$"
 
 
@@ -104,10 +106,21 @@ def _make_desk(turn: Turn, chat: TelegramChat, named: Sequence[str], topic: int 
             "This is the review desk for {districts} now. New reports from there come here.",
             districts=_listed(turn, found, words),
         )
-    turn.say(row.id, View(text), topic=topic)
+    turn.say(row.id, View(sentences(text, _left_out(turn, words), words=words)), topic=topic)
     # What the bot may do here only Telegram knows: asked after the commit, told in a message.
     errands.ask(turn.session, kind=ErrandKind.RIGHTS, payload={"chat_id": row.id})
     cards.deal_waiting(turn, row)
+
+
+def _left_out(turn: Turn, words: Words) -> str:
+    """The sentence that there are districts nobody reviews; empty if there are none."""
+    bare = chats.without_desk(turn.session, codes=_districts(turn))
+    if not bare:
+        return ""
+    return words.tr(
+        "Nobody reviews {districts} yet; reports from there wait.",
+        districts=_listed(turn, bare[:NAMED], words) + ("…" if len(bare) > NAMED else ""),
+    )
 
 
 def take_over(turn: Turn, desk: Chat, *, districts: Collection[str] | None) -> None:

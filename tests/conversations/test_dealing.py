@@ -286,6 +286,22 @@ class TestDesks:
         await say(scene, LIN, desk, "/here moderators fengwei")
         assert dealt(scene, desk) == [report.id]
 
+    async def test_whose_reports_wait_for_a_desk_is_said_where_one_is_made(
+        self, bare_scene: Scene
+    ) -> None:
+        scene = bare_scene
+        await admin(scene)
+        one, two = (
+            scene.world.create_group(LIN, name, supergroup=True) for name in ("一组", "二组")
+        )
+        await scene.settle()
+        await say(scene, LIN, one, "/here moderators fengwei")
+        [told] = [text_of(m) for m in scene.from_bot(one) if "还没有人审" in text_of(m)]
+        assert "南埔镇" in told
+        assert "峰尾镇" not in told.split("。")[-2]
+        await say(scene, LIN, two, "/here moderators")
+        assert not any("还没有人审" in text_of(m) for m in scene.from_bot(two))
+
     async def test_the_configuration_names_desks(
         self, database: Database, districts: Districts, settings_for: Any, tmp_path: Any
     ) -> None:
