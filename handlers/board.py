@@ -23,12 +23,16 @@ def bring_up_to_date(turn: Turn, desk: Chat) -> None:
 def text(standing: Standing, words: Words) -> str:
     """What a board says: it changes only when something happens, ages grow by themselves."""
     today = words.tr(
-        "Today: {approved} approved, {rejected} rejected",
+        "Today: {approved} approved, {rejected} rejected, {merged} merged",
         approved=words.number(standing.approved),
         rejected=words.number(standing.rejected),
+        merged=words.number(standing.merged),
     )
+    held = ""
+    if standing.held:
+        held = "\n" + words.tr("⏸ On hold: {count}", count=words.number(standing.held))
     if not standing.waiting or standing.oldest is None:
-        return sentences(words.tr("☕ Nothing waits."), today, words=words)
+        return sentences(words.tr("☕ Nothing waits."), today, words=words) + held
     waiting = words.trn("📋 {count} waits", "📋 {count} wait", standing.waiting)
     if standing.dangers:
         dangers = words.number(standing.dangers)
@@ -39,4 +43,4 @@ def text(standing: Standing, words: Words) -> str:
         shown = f"{words.day(moment)} {shown}"
     oldest = words.tr("the oldest")
     age = f'<tg-time unix="{int(moment.timestamp())}" format="r">{shown}</tg-time>'
-    return f"{waiting} · {oldest} ⏱ {age}\n{today}"
+    return f"{waiting} · {oldest} ⏱ {age}\n{today}{held}"

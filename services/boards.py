@@ -32,6 +32,8 @@ class Standing:
         oldest: when the oldest of them was made.
         approved: today's decisions that still hold.
         rejected: likewise.
+        merged: likewise.
+        held: reports put aside, which nobody but their card reminds of.
     """
 
     waiting: int
@@ -39,6 +41,8 @@ class Standing:
     oldest: datetime | None
     approved: int
     rejected: int
+    merged: int
+    held: int
 
 
 def standing(session: Session, *, area: Area, policy: Policy) -> Standing:
@@ -49,12 +53,14 @@ def standing(session: Session, *, area: Area, policy: Policy) -> Standing:
         area: what it reviews.
         policy: says when the day began.
     """
-    waiting, dangers, oldest = session.execute(
+    waits = Report.state != State.HELD
+    waiting, dangers, oldest, held = session.execute(
         select(
-            func.count(),
-            func.count().filter(Report.danger),
-            func.min(Report.created_at),
-        ).where(area.lies_in, Report.state.in_(DESK_STATES))
+            func.count().filter(waits),
+            func.count().filter(waits, Report.danger),
+            func.min(Report.created_at).filter(waits),
+            func.count().filter(~waits),
+        ).where(area.lies_in, Report.state.in_({*DESK_STATES, State.HELD}))
     ).one()
     local = clock.now().astimezone(policy.zone)
     midnight = datetime.combine(local.date(), time(), tzinfo=policy.zone)
@@ -69,6 +75,8 @@ def standing(session: Session, *, area: Area, policy: Policy) -> Standing:
         oldest=oldest,
         approved=decided.count(State.APPROVED),
         rejected=decided.count(State.REJECTED),
+        merged=decided.count(State.DUPLICATE),
+        held=held,
     )
 
 

@@ -455,6 +455,17 @@ class TestBoard:
         assert re.search(r"1", text_of(now).split("\n")[0])
         assert re.search(r"1.*0", text_of(now).split("\n")[1])
 
+    async def test_reminds_of_what_is_on_hold(self, scene: Scene) -> None:
+        report = await reported(scene)
+        card = card_of(scene, DESK, report)["message_id"]
+        scene.world.press(LIN, DESK, card, f"v:h:{report.id}", forge=True)
+        await scene.settle()
+        scene.world.say(LIN, DESK, "等市政回复", reply_to=card)
+        await scene.settle()
+        await pass_time(scene, 60)
+        assert "没有待审" in text_of(self.pinned(scene))
+        assert text_of(self.pinned(scene)).endswith("⏸ 暂缓 1")
+
     async def test_changes_once_a_minute_and_only_if_there_is_news(self, scene: Scene) -> None:
         await scene.sweep()
 

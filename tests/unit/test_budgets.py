@@ -284,9 +284,29 @@ class TestStanding:
                 actor_id=1,
                 decided_at=clock.now(),
             )
+            aside, same = (scene.report(session, category="other") for _ in range(2))
+            for report, transition, changes in (
+                (aside, "held", {}),
+                (same, "merged", {"decided_at": clock.now(), "duplicate_of": calm.id}),
+            ):
+                workflow.move(
+                    session,
+                    report=report,
+                    transition=transition,
+                    actor=workflow.Actor.REVIEWER,
+                    actor_id=1,
+                    reason="why",
+                    **changes,
+                )
             here = Area(("shanyao",), is_rest=False)
             assert boards.standing(session, area=here, policy=policy) == Standing(
-                waiting=1, dangers=1, oldest=clock.now(), approved=1, rejected=0
+                waiting=1,
+                dangers=1,
+                oldest=clock.now(),
+                approved=1,
+                rejected=0,
+                merged=1,
+                held=1,
             )
             assert boards.standing(session, area=ALL, policy=policy).waiting == 2
         # Another day has other decisions.
