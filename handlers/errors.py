@@ -226,7 +226,10 @@ def refuse(update: Update, turn: Turn, refusal: Refusal) -> None:
     if press is not None:
         turn.toast(update, text, alert=True)
     elif chat is not None:
-        turn.say(chat.id, View(escape(text)))
+        # In a group as a reply, or in a forum it would stand in another topic.
+        message = update.effective_message
+        reply_to = message.message_id if message is not None and in_group else None
+        turn.say(chat.id, View(escape(text)), reply_to=reply_to)
 
 
 def _is_review_press(update: Update) -> bool:

@@ -575,11 +575,13 @@ def _judged(judged: Judged, names: Mapping[int, str], words: Words) -> str:
 
 async def show_help(update: Update, context: Context) -> None:
     """Tell a new reviewer how the desk works; say nothing in a group that is none."""
-    turn, chat = context.turn, update.effective_chat
+    turn, chat, message = context.turn, update.effective_chat, update.effective_message
     assert chat is not None
+    assert message is not None
     row = chats.current(turn.session, chat_id=chat.id)
     if row is not None and row.purpose == chats.MODERATORS:
-        turn.say(row.id, View(help_text(turn.words_of(row.language))))
+        text = help_text(turn.words_of(row.language))
+        turn.say(row.id, View(text), reply_to=message.message_id)
 
 
 def help_text(words: Words) -> str:
@@ -637,8 +639,8 @@ def _asker(update: Update, turn: Turn) -> Asker | None:
         return None
     if turn.person is None:
         # An anonymous administrator writes as the group itself: nobody knows who it is.
-        words = turn.words_of(row.language)
-        turn.say(row.id, View(words.tr("Please write that as yourself, not anonymously.")))
+        text = turn.words_of(row.language).tr("Please write that as yourself, not anonymously.")
+        turn.say(row.id, View(text), reply_to=message.message_id)
         return None
     return Asker(turn, row, row.id, turn.me.id, message.message_id)
 

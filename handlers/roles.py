@@ -32,24 +32,28 @@ async def role_in_desk(update: Update, context: Context) -> None:
     if desk is None or desk.purpose != chats.MODERATORS:
         return
     words = turn.words_of(desk.language)
+
+    def answer(text: str) -> None:
+        turn.say(desk.id, View(text), reply_to=message.message_id)
+
     if turn.person is None:
-        turn.say(desk.id, View(words.tr("Please write that as yourself, not anonymously.")))
+        answer(words.tr("Please write that as yourself, not anonymously."))
         return
     people.require_admin(turn.session, person_id=turn.me.id)
     args = context.args or []
     if not args:
-        turn.say(desk.id, View(_list_by_name(turn, desk, words)))
+        answer(_list_by_name(turn, desk, words))
         return
     colleague = _replied_to(message)
     if len(args) != 1 or args[0] not in ROLES or colleague is None:
         text = words.tr(
             "Reply to a colleague's message with /role chief, /role admin or /role none"
         )
-        turn.say(desk.id, View(text))
+        answer(text)
         return
     person_id, name = colleague
     _set(turn, person_id, args[0])
-    turn.say(desk.id, View(escape(_said(args[0], name, words))))
+    answer(escape(_said(args[0], name, words)))
 
 
 async def role_in_private(update: Update, context: Context) -> None:

@@ -427,6 +427,16 @@ class TestTopics:
         assert "message_thread_id" not in card_of(scene, desk, report)
         assert dead(scene) == []
 
+    async def test_what_is_asked_in_a_topic_is_answered_there(self, scene: Scene) -> None:
+        desk, (one, two, _) = await self.forum(scene)
+        await say(scene, LIN, desk, "/here moderators shanyao", topic=one)
+        scene.world.add_member(LIN, desk, CHEN)
+        await scene.settle()
+        for who, text in ((LIN, "/help"), (LIN, "/role"), (CHEN, "/role"), (CHEN, "/show 99")):
+            before = len(scene.from_bot(desk))
+            await say(scene, who, desk, text, topic=two)
+            assert [m["message_thread_id"] for m in scene.from_bot(desk)[before:]] == [two]
+
     async def test_a_topic_of_no_desk_is_refused(self, scene: Scene) -> None:
         desk, (one, *_) = await self.forum(scene)
         await say(scene, LIN, desk, "/here topic pothole", topic=one)
