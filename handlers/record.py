@@ -23,9 +23,11 @@ from handlers.context import Context, Turn
 from handlers.views import Button, View
 from locales import LANGUAGES, N_, Words
 from models import Chat, Person, Report, ReportEvent, clock
+from models.cards import CardPurpose
 from models.photos import PhotoState
 from models.reports import Verdict
 from models.workflow import DECIDED_STATES, DESK_STATES, Actor, State
+from services import cards as card_rows
 from services import chats, people, photos, quality, record, reports
 from services.quality import Judged, Pace
 from services.record import Parties, Wanted
@@ -228,7 +230,14 @@ def _refused(asker: Asker, report: Report | None, number: int) -> str:
         return words.tr("Only reviewers of this desk can see that.")
     if report is None:
         return words.tr("There is no report #{number}.", number=number)
-    if not record.covers(asker.desk, district=report.district):
+    card = card_rows.find(
+        asker.turn.session,
+        report_id=report.id,
+        chat_id=asker.desk.id,
+        purpose=CardPurpose.REVIEW,
+    )
+    # What was dealt here stays this desk's to work on, wherever its district went.
+    if card is None and not record.covers(asker.desk, district=report.district):
         return words.tr("#{number} belongs to another desk.", number=number)
     return ""
 

@@ -84,7 +84,7 @@ def of_desk(
 
     Args:
         session: the transaction.
-        districts: whose reports count; None or none: all.
+        districts: whose reports count; None: all.
         days: over how many days to look; the longest tells about the reviewers.
 
     Returns:
@@ -179,7 +179,7 @@ def _events(
         )
         .order_by(ReportEvent.id)
     )
-    if districts:
+    if districts is not None:
         statement = statement.where(Report.district.in_(districts))
     for row in session.execute(statement):
         yield _Event(*row)
@@ -317,7 +317,7 @@ def _waiting(session: Session, districts: Sequence[str] | None) -> tuple[int, da
     statement = select(func.count(Report.id), func.min(Report.created_at)).where(
         Report.state.in_(DESK_STATES)
     )
-    if districts:
+    if districts is not None:
         statement = statement.where(Report.district.in_(districts))
     waiting, oldest = session.execute(statement).one()
     return waiting, oldest

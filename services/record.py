@@ -29,8 +29,8 @@ _BLIND_STATES = UNDECIDED_STATES - {State.DISPUTED, State.APPEALED}
 
 
 def covers(desk: Chat, *, district: str) -> bool:
-    """Whether a desk may look up reports of a district: one without districts of its own, any."""
-    return not desk.districts or district in desk.districts
+    """Whether a desk may look up reports of a district: the one for the rest, any."""
+    return desk.districts is None or district in desk.districts
 
 
 def shows_votes(report: Report) -> bool:
@@ -184,7 +184,7 @@ def search(
     Args:
         session: the transaction.
         wanted: what is looked for.
-        districts: where to look only; None or none: everywhere.
+        districts: where to look only; None: everywhere.
         page: from 0 to `LAST_PAGE`.
 
     Returns:
@@ -193,7 +193,7 @@ def search(
     page = min(max(page, 0), LAST_PAGE)
     reach = (page + 1) * FOUND + 1
     rows: set[tuple[datetime, int]] = set()
-    parts = _parts(wanted, districts or ())
+    parts = _parts(wanted, districts)
     for first in range(0, len(parts), _AT_ONCE):
         each = [select(_newest(part, reach).subquery()) for part in parts[first : first + _AT_ONCE]]
         rows |= {(at, number) for number, at in session.execute(union_all(*each))}
@@ -206,17 +206,17 @@ def _newest(part: Select[int, datetime], count: int) -> Select[int, datetime]:
     return part.order_by(Report.created_at.desc(), Report.id.desc()).limit(count)
 
 
-def _parts(wanted: Wanted, districts: Sequence[str]) -> list[Select[int, datetime]]:
+def _parts(wanted: Wanted, districts: Sequence[str] | None) -> list[Select[int, datetime]]:
     every = select(Report.id, Report.created_at)
-    here = every.where(Report.district.in_(districts)) if districts else every
+    here = every if districts is None else every.where(Report.district.in_(districts))
     if wanted.rider_id is not None:
         return [here.where(Report.reporter_id == wanted.rider_id)]
-    if wanted.states and not districts:
+    if wanted.states and districts is None:
         return [every.where(Report.state == state) for state in sorted(wanted.states)]
-    inside = [code for code in wanted.districts if not districts or code in districts]
+    inside = [code for code in wanted.districts if districts is None or code in districts]
     parts = [
         every.where(Report.district == code, Report.state == state)
-        for code in (districts if wanted.states else inside)
+        for code in (districts or () if wanted.states else inside)
         for state in sorted(wanted.states or State)
     ]
     if wanted.near:

@@ -229,10 +229,17 @@ class TestShow:
         assert await asked(scene, LIN, DESK, words) == answer
 
     async def test_another_desks_report_is_not_shown(self, scene: Scene) -> None:
-        report = await reported(scene)
         change(scene, Chat, DESK, districts=["nanpu"])
+        report = await reported(scene)
         told = await asked(scene, LIN, DESK, f"/show {report.id}")
         assert told == f"#{report.id} 归另一个审核群管。"
+
+    async def test_what_was_dealt_here_is_shown_wherever_its_district_went(
+        self, scene: Scene
+    ) -> None:
+        report = await reported(scene)
+        change(scene, Chat, DESK, districts=[])
+        assert f"#{report.id} " in await asked(scene, LIN, DESK, f"/show {report.id}")
 
     async def test_who_has_left_sees_nothing(self, scene: Scene) -> None:
         report = await reported(scene)

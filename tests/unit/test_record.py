@@ -356,7 +356,20 @@ class TestQuality:
             assert figures.paces[0].decisions == 1
 
 
-def test_a_desk_without_districts_looks_up_any(database, scene):
+def test_a_desk_that_lost_all_it_had_finds_nothing(database, scene, midday):
+    with database.transaction() as session:
+        report = scene.report(session)
+        for wanted in (
+            Wanted(rider_id=report.reporter_id),
+            Wanted(states=frozenset({State.SUBMITTED})),
+            Wanted(districts=("shanyao",)),
+        ):
+            assert record.search(session, wanted=wanted, districts=None, page=0)[0] == [report]
+            assert record.search(session, wanted=wanted, districts=[], page=0)[0] == []
+        assert quality.of_desk(session, districts=[]).waiting == 0
+
+
+def test_a_desk_for_the_rest_looks_up_any(database, scene):
     with database.transaction() as session:
         row = chats.register(
             session, chat_id=DESK, title="", purpose="moderators", name=None, language="en"
@@ -365,5 +378,7 @@ def test_a_desk_without_districts_looks_up_any(database, scene):
         row.districts = ["shanyao"]
         assert record.covers(row, district="shanyao")
         assert not record.covers(row, district="nanpu")
+        row.districts = []
+        assert not record.covers(row, district="shanyao")
         assert people.find(session, person_id=LIN) is None
         assert session.get(Membership, (DESK, LIN)) is None
