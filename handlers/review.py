@@ -140,10 +140,14 @@ def _merge(seat: Seat, press: Press) -> str | None:
 
 
 def _undo(seat: Seat, press: Press) -> str | None:
-    review.undo(
-        seat.turn.session, report=seat.report, reviewer=seat.reviewer, policy=seat.turn.policy
-    )
-    return decided.tell(seat)
+    session, merged_into = seat.turn.session, seat.report.duplicate_of
+    review.undo(session, report=seat.report, reviewer=seat.reviewer, policy=seat.turn.policy)
+    said = decided.tell(seat)
+    other = reports.get(session, report_id=merged_into) if merged_into is not None else None
+    if other is not None:
+        # Its riders are fewer again.
+        cards.refresh_review_cards(seat.turn, other)
+    return said
 
 
 def _release(seat: Seat, press: Press) -> str | None:

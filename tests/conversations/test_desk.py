@@ -319,13 +319,14 @@ class TestDuplicate:
         assert len(scene.rows(LedgerTransaction)) == 1
 
     async def test_undoing_a_merger_takes_the_rider_along(self, scene: Scene) -> None:
-        _, second = await self.two(scene)
+        first, second = await self.two(scene)
         await tap(scene, LIN, second, "重复")
         await scene.press(LIN, DESK, "合并")
         await tap(scene, LIN, second, "撤销")
         undone = fresh(scene, second)
         assert (undone.state, undone.duplicate_of) == ("submitted", None)
         assert scene.rows(Joiner) == []
+        assert "还有 1 位骑手" not in text_of(card_of(scene, first))
 
     async def test_when_the_other_is_taken_back_it_is_dealt_again(self, scene: Scene) -> None:
         first, second = await self.two(scene)
