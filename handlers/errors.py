@@ -44,6 +44,7 @@ from services.refusals import (
     TooManyGuesses,
     TooManyPhotos,
     TooManyToday,
+    TooManyVoices,
     UnknownCode,
     VotedBefore,
     WarnedAlready,
@@ -81,6 +82,12 @@ def sentence(refusal: Refusal, *, words: Words, among_colleagues: bool = False) 
             return words.trn(
                 "A report takes {count} photo; the rest was left out.",
                 "A report takes {count} photos; the rest was left out.",
+                limit,
+            )
+        case TooManyVoices(limit=limit):
+            return words.trn(
+                "{count} spoken note was added already. Write the rest, please.",
+                "{count} spoken notes were added already. Write the rest, please.",
                 limit,
             )
         case SamePhoto():

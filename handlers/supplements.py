@@ -72,6 +72,7 @@ def add_voice(turn: Turn, report: Report, *, file_id: str) -> None:
     Raises:
         Banned: the rider may not report for a while.
         AlreadyDecided: it is too late.
+        TooManyVoices: the reviewers have heard enough.
     """
     _add(
         turn,

@@ -49,6 +49,13 @@ class TooManyPhotos(Refusal):
     limit: int
 
 
+@dataclass(eq=False)
+class TooManyVoices(Refusal):
+    """Nothing more is spoken to a report; `limit` is how often it is."""
+
+    limit: int
+
+
 class SamePhoto(Refusal):
     """That photo is in the report already."""
 

@@ -9,7 +9,7 @@ from functools import cache
 from sqlalchemy import bindparam, delete, func, insert, select, union
 from sqlalchemy.orm import Session
 
-from models import Draft, DraftPhoto, Joiner, Person, Photo, Report, ReportPhoto, clock
+from models import Draft, DraftPhoto, Joiner, Person, Photo, Report, ReportEvent, ReportPhoto, clock
 from models.base import BigId
 from models.photos import PhotoState
 from models.policy import Policy
@@ -23,12 +23,15 @@ from services.refusals import (
     SamePhoto,
     TooManyPhotos,
     TooManyToday,
+    TooManyVoices,
 )
 from services.statements import Prepared
 from services.upserts import insert_new, insert_object
 
 # Within this a report is told by the name of a place near it.
 NEAR_PLACE_M = 400.0
+# So often a rider speaks to a report: each time takes a message of their desk's minute.
+MOST_VOICES = 3
 # A rider's reports on one page.
 PAGE = 5
 
@@ -437,8 +440,14 @@ def add_voice(session: Session, *, report: Report, file_id: str) -> None:
 
     Raises:
         AlreadyDecided: it is too late.
+        TooManyVoices: the reviewers have heard enough.
     """
     lock_undecided(session, report=report)
+    spoken = select(func.count()).where(
+        ReportEvent.report_id == report.id, ReportEvent.kind == "voice_added"
+    )
+    if (session.scalar(spoken) or 0) >= MOST_VOICES:
+        raise TooManyVoices(limit=MOST_VOICES)
     report.voice_file_id = file_id
     workflow.record(
         session, report=report, kind="voice_added", actor=Actor.RIDER, actor_id=report.reporter_id
@@ -528,7 +537,10 @@ def add_draft(session: Session, *, report: Report, draft: Draft, policy: Policy)
         whole = whole and kept == words
     voice = draft.voice_file_id is not None
     if draft.voice_file_id is not None:
-        add_voice(session, report=report, file_id=draft.voice_file_id)
+        try:
+            add_voice(session, report=report, file_id=draft.voice_file_id)
+        except TooManyVoices:
+            voice, whole = False, False
     if draft.media_group_id is not None:
         # Parts of the album that are still to come belong to the report now.
         report.media_group_id, report.surplus_told = draft.media_group_id, draft.surplus_told

@@ -460,6 +460,20 @@ class TestOtherThings:
         await scene.press(RIDER, RIDER, "guardrail")
         assert any("voice" in message for message in scene.from_bot(DESK))
 
+    async def test_nobody_talks_the_desk_full(self, scene: Scene) -> None:
+        await photo(scene)
+        await place(scene)
+        await scene.press(RIDER, RIDER, "guardrail")
+        receipt = scene.last(RIDER)
+        for _ in range(4):
+            await scene.press(RIDER, RIDER, "Add note", receipt)
+            scene.world.send_voice(RIDER, RIDER, b"OggS voice")
+            await scene.settle()
+        assert "3 spoken notes" in scene.said(RIDER)
+        assert sum("voice" in message for message in scene.from_bot(DESK)) == 3
+        await words(scene, "The rest in words")
+        assert "Note added" in scene.said(RIDER)
+
     async def test_video_and_sticker_lose_nothing(self, scene: Scene) -> None:
         await photo(scene)
         scene.world.send_video(RIDER, RIDER, b"video")
