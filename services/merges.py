@@ -53,13 +53,14 @@ def candidates(session: Session, *, report: Report, policy: Policy) -> list[Cand
         select(Report).where(
             Report.cell.in_(places.cells_around(*here, radius_m)),
             Report.created_at >= since,
-            Report.state.in_(OPEN_STATES),
             Report.id != report.id,
         )
     ).all()
+    # Asked for by state, they might be looked for among all approved of late, wherever they lie.
     near = [
         Candidate(other, places.distance_m(here, (other.latitude, other.longitude)))
         for other in found
+        if other.state in OPEN_STATES
     ]
     inside = [candidate for candidate in near if candidate.distance_m <= radius_m]
     return sorted(inside, key=lambda candidate: (candidate.distance_m, candidate.report.id))[:MOST]

@@ -7,11 +7,13 @@ as with ten million: what a small database does tells of a large one.
 import re
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
 
 from bot.database import Database, create
+from models import Report, clock
 from tests.conversations.people import DESK, LIN, RIDER, RIDER_ZH
 from tests.conversations.scene import HERE, Scene
 from tests.pictures import jpeg
@@ -28,7 +30,9 @@ GROWING = {
     "report",
     "report_event",
     "report_photo",
+    "sanction",
     "seen_update",
+    "vote",
 }
 
 
@@ -89,6 +93,38 @@ async def journey(scene: Scene) -> None:
     await scene.sweep()
 
 
+async def work_at_the_desk(scene: Scene) -> None:
+    """What reviewers do now and then, and what riders say to it."""
+
+    async def press(data: str, chat: int = DESK) -> None:
+        who = LIN if chat == DESK else chat
+        scene.world.press(who, chat, scene.last(chat)["message_id"], data, forge=True)
+        await scene.settle()
+
+    async def say(who: int, text: str, chat: int, *, to: int | None = None) -> None:
+        card = None if to is None else scene.cards(DESK)[to]["message_id"]
+        scene.world.say(who, chat, text, reply_to=card)
+        await scene.settle()
+
+    assert scene.code is not None
+    await say(LIN, scene.code.text, LIN)
+    await report(scene, RIDER, "guardrail", 0)
+    await report(scene, RIDER_ZH, "护栏", 1)
+    for code in ("t:2", "x:2", "d:2", "cd:2", "w:2", "m:2:1", "u:2", "cs:2:pothole", "qq:2:where"):
+        await press(f"v:{code}")
+    await say(RIDER_ZH, "桥东头", RIDER_ZH)
+    await press("v:r:2:unclear")
+    await press("o:appeal:2", RIDER_ZH)
+    await say(RIDER_ZH, "看得清", RIDER_ZH)
+    await press("v:ww:1")
+    await say(LIN, "Mind this", DESK, to=0)
+    for text in ("/show 1", "/search 1", "/search waiting", "/search 山腰", "/desk"):
+        await say(LIN, text, DESK)
+    await press("v:qq:1:where")
+    clock.advance(timedelta(days=6))
+    await scene.sweep()
+
+
 def answered(asked: list[str], database: Database) -> dict[str, str]:
     """How each statement finds its rows, a line a table, with the statement."""
     steps = {}
@@ -121,3 +157,14 @@ async def test_no_question_reads_most_of_a_table(
     # The journey came past what this is about.
     assert any("ix_report_decided_at" in step for step in steps)
     assert any("ix_report_reporter_id" in step for step in steps)
+
+
+async def test_nor_does_one_the_desk_asks_now_and_then(
+    scene: Scene, database: Database, asked: list[str]
+) -> None:
+    await work_at_the_desk(scene)
+    steps = answered(asked, database)
+    assert [step for step, statement in steps.items() if reads_too_much(step, statement)] == []
+    assert any("ix_report_duplicate_of" in step for step in steps)
+    # All of it was done.
+    assert [row.state for row in scene.rows(Report)] == ["unanswered", "appealed"]
