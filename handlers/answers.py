@@ -22,6 +22,7 @@ from handlers import (
 from handlers.callbacks import DRAFT
 from handlers.context import Turn
 from handlers.views import Button, View
+from locales import Words
 from models import Draft, Photo, Report
 from models.cards import CardPurpose
 from models.errands import ErrandKind
@@ -200,7 +201,13 @@ def member_found(
     if press is not None:
         _press(turn, press, person_id=person_id, name=name, may_be_seen=place is not None)
     message = Message.de_json(reply, None) if reply is not None else None
-    if message is not None and message.from_user is not None and place is not None:
+    if message is not None and message.from_user is not None:
+        if place is None:
+            desk = chats.current(turn.session, chat_id=message.chat.id)
+            words = turn.words_of(desk.language) if desk is not None else turn.words
+            view = View(_cannot_see(words))
+            turn.say(message.chat.id, view, reply_to=message.message_id)
+            return
         if queue.is_asked(message):
             _deal_next(turn, message, message.from_user)
             return
@@ -209,6 +216,10 @@ def member_found(
         except StandingInDoubt:
             # It went to another desk meanwhile.
             return
+
+
+def _cannot_see(words: Words) -> str:
+    return words.tr("I cannot see who is in the group. Make me an administrator there.")
 
 
 def _deal_next(turn: Turn, message: Message, user: User) -> None:
@@ -225,8 +236,7 @@ def _press(
     turn: Turn, press: Mapping[str, Any], *, person_id: int, name: str, may_be_seen: bool
 ) -> None:
     if not may_be_seen:
-        text = turn.words.tr("I cannot see who is in the group. Make me an administrator there.")
-        turn.answer(press["id"], text, alert=True)
+        turn.answer(press["id"], _cannot_see(turn.words), alert=True)
         return
     try:
         button = callbacks.parse(press["data"])

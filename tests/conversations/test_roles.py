@@ -219,6 +219,15 @@ class TestStanding:
         assert "🚨" in scene.said(LIN)
         assert (forged(scene), CHEN in known(scene)) == (0, False)
 
+    async def test_and_so_does_who_wrote_in_reply(self, scene: Scene) -> None:
+        await reported(scene)
+        scene.world.faults.add("getChatMember", error=400, description=HIDDEN)
+        card = scene.last(DESK)["message_id"]
+        words(scene, CHEN, "再看看", DESK, reply_to=card)
+        await scene.settle()
+        assert "群管理员" in scene.said(DESK)
+        assert state(scene) == "submitted"
+
     async def test_whom_telegram_does_not_know_there_is_not_there(self, scene: Scene) -> None:
         await reported(scene)
         scene.world.faults.add(
