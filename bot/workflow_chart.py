@@ -128,7 +128,7 @@ _ARROWS = (
     ),
     Arrow(_moves("voted"), ((555, 163), (555, 247)), "第一票", "first vote", (549, 210), "end"),
     Arrow(
-        _moves("vote_undone", targets=frozenset({State.SUBMITTED})),
+        _moves("vote_undone"),
         ((605, 247), (605, 163)),
         "撤票",
         "undo",
@@ -138,15 +138,6 @@ _ARROWS = (
     ),
     Arrow(
         _moves("disputed"), ((555, 293), (555, 377)), "意见不同", "they differ", (549, 340), "end"
-    ),
-    Arrow(
-        _moves("vote_undone", targets=frozenset({State.SECOND})),
-        ((605, 377), (605, 293)),
-        "撤票",
-        "undo",
-        (611, 340),
-        "start",
-        back=True,
     ),
     Arrow(
         _moves("held"), ((505, 122), (205, 122)), "暂缓，附原因", "hold, with a reason", (345, 114)

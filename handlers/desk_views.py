@@ -284,10 +284,10 @@ def card_rows(report: Report, words: Words) -> Rows:
     match State(report.state):
         case State.SUBMITTED:
             return (*decision_rows(report, words), _side_row(report, words))
-        case State.SECOND | State.DISPUTED:
+        case State.SECOND:
             take, undo = _side_row(report, words), _button(report, words.tr("Undo my vote"), "u")
             return (*decision_rows(report, words, asking=False), (*take[:-1], undo))
-        case State.APPEALED:
+        case State.DISPUTED | State.APPEALED:
             return (*decision_rows(report, words, asking=False), _side_row(report, words)[:-1])
         case State.ASKED:
             return ((_button(report, words.tr("Decide without answer"), "qr"),),)
@@ -502,13 +502,11 @@ def _standing(report: Report, *, policy: Policy, words: Words) -> list[str]:
         case State.DISPUTED:
             lines.append(words.tr("⚖️ Two reviewers differ. A chief decides."))
         case State.APPEALED:
-            lines.append(
-                words.tr(
-                    "⚖️ The rider objects: “{text}”\nNot for {name}, who rejected it.",
-                    text=_written(report.appeal, room=APPEAL_ON_CARD),
-                    name=_named(report.decided_by_name) or "–",
-                )
-            )
+            said = _written(report.appeal, room=APPEAL_ON_CARD)
+            lines.append(words.tr("⚖️ The rider objects: “{text}”", text=said))
+            if report.decided_by_name:
+                name = _named(report.decided_by_name)
+                lines.append(words.tr("Not for {name}, who rejected it.", name=name))
         case State.ASKED:
             lines.append(
                 words.tr("❓ Asked: {question} · waiting", question=_written(report.question))

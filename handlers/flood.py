@@ -33,7 +33,9 @@ def too_much(turn: Turn, update: Update) -> bool:
         share=OF_ITSELF if of_itself else 1.0,
     ):
         return False
-    if not of_itself and buckets.stop(turn.session, person=turn.me):
+    first = not of_itself and buckets.stop(turn.session, person=turn.me)
+    if first or update.callback_query is not None:
+        # A button waits for its answer, and that costs nothing.
         _tell(turn, update)
     return True
 

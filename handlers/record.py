@@ -532,7 +532,7 @@ async def desk(update: Update, context: Context) -> None:
         asker.answer(View(words.tr("That is for chiefs only.")))
         return
     assert asker.desk is not None
-    figures = quality.of_desk(turn.session, districts=asker.desk.districts)
+    figures = quality.of_desk(turn.session, districts=_reviewed(turn, asker.desk))
     names = record.reviewer_names(
         turn.session, person_ids=[judged.reviewer_id for judged in figures.reviewers]
     )
@@ -552,6 +552,14 @@ async def desk(update: Update, context: Context) -> None:
         lines.append(words.tr("↩️ Overturned later, of decisions and votes:"))
         lines += [_judged(judged, names, words) for judged in figures.reviewers[:30]]
     asker.answer(View("\n".join(lines)))
+
+
+def _reviewed(turn: Turn, desk: Chat) -> tuple[str, ...]:
+    """The codes of the districts a desk reviews, those of the desk for the rest as well."""
+    area = chats.area_of(turn.session, chat=desk)
+    if not area.is_rest:
+        return area.codes
+    return tuple(there.code for there in turn.house.districts if there.code not in area.codes)
 
 
 def _pace(pace: Pace, words: Words) -> str:

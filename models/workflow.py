@@ -113,7 +113,6 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("voted", State.SUBMITTED, State.SECOND, Actor.REVIEWER, reason_required=True),
     Transition("disputed", State.SECOND, State.DISPUTED, Actor.REVIEWER, reason_required=True),
     Transition("vote_undone", State.SECOND, State.SUBMITTED, Actor.REVIEWER),
-    Transition("vote_undone", State.DISPUTED, State.SECOND, Actor.REVIEWER),
     Transition("asked", State.SUBMITTED, State.ASKED, Actor.REVIEWER, reason_required=True),
     Transition("recalled", State.ASKED, State.SUBMITTED, Actor.REVIEWER),
     Transition("answered", State.ASKED, State.SUBMITTED, Actor.RIDER),

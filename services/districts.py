@@ -6,6 +6,7 @@ longitude) are WGS-84 degrees throughout; files have longitude first, as GeoJSON
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 # What a place that is none counts as being away from everywhere: half-way round the Earth.
 FARTHEST_M = 20_015_000.0
 
+# Buttons carry it, with Telegram's limit of 64 bytes for all they carry.
+_CODE = re.compile(r"[\w-]{1,40}", re.ASCII)
 _METRES_A_DEGREE = 111_195.0
 
 # Neighbours drawn apart overlap in slivers; below this nobody is in doubt.
@@ -260,6 +263,10 @@ def load_districts(file: Path, places: Path | None = None) -> Districts:
             name_zh=source.text(index, feature, "name_zh"),
             name_en=source.text(index, feature, "name_en"),
         )
+        if not _CODE.fullmatch(district.code):
+            source.refuse(
+                index, f"the code {district.code!r} is more than 40 letters, digits, - and _"
+            )
         if any(district.code == known.code for known in districts):
             source.refuse(index, f"the code {district.code!r} is taken by an earlier feature")
         districts.append(district)

@@ -208,7 +208,8 @@ def _refuse(session: Session, *, report: Report, reviewer: Reviewer, settles: bo
     voters = {vote.reviewer_id for vote in cast}
     match report.state:
         case State.SECOND if reviewer.id in voters:
-            raise VotedBefore
+            if not (reviewer.is_chief and _stuck(cast[-1].at)):
+                raise VotedBefore
         case State.DISPUTED:
             if not reviewer.is_chief and (settles or reviewer.id in voters):
                 raise ChiefOnly
@@ -248,6 +249,9 @@ def _is_last_word(
         transition = "voted"
     elif report.state == State.SECOND:
         (first,) = votes(session, report_id=report.id)
+        if first.reviewer_id == reviewer.id:
+            # No second one came for days: a chief decides alone.
+            return True
         agreed = (first.verdict, first.grade) == (verdict, grade)
         transition = "" if agreed else "disputed"
     else:
@@ -464,19 +468,20 @@ def undo(session: Session, *, report: Report, reviewer: Reviewer, policy: Policy
 
 
 def _undo_vote(session: Session, *, report: Report, reviewer: Reviewer, minutes: int) -> None:
+    if report.state == State.DISPUTED:
+        # Who could take back a vote that differs would know what the other one says.
+        raise ChiefOnly
     last = votes(session, report_id=report.id)[-1]
     if last.reviewer_id != reviewer.id:
         raise NotYourDecision
     if last.at + timedelta(minutes=minutes) < clock.now():
         raise TooLateToUndo(minutes=minutes)
-    target = State.SUBMITTED if report.state == State.SECOND else State.SECOND
     workflow.move(
         session,
         report=report,
         transition="vote_undone",
         actor=reviewer.actor,
         actor_id=reviewer.id,
-        target=target,
     )
     _delete_vote(session, report=report, reviewer=reviewer)
 

@@ -672,10 +672,14 @@ class TestEveryWayBack:
         await scene.press(RIDER_ZH, RIDER_ZH, "撤回")
         assert fresh(scene, report).state == "withdrawn"
 
-    async def test_the_second_of_two_takes_their_vote_back(self, scene: Scene) -> None:
-        report = await self.into(scene, "disputed")
-        await tap(scene, CHEN, report, "撤回我的票")
-        assert fresh(scene, report).state == "second"
+    async def test_who_differed_cannot_take_it_back_and_look(self, scene: Scene) -> None:
+        report = await self.into(scene, "second")
+        card = card_of(scene, report)
+        await tap(scene, CHEN, report, "★★★")
+        assert "撤回我的票" not in labels_of(card_of(scene, report))
+        await scene.press(CHEN, DESK, "撤回我的票", card, late=True)
+        assert scene.toasts()[-1] == "两位审核意见不同，由组长决定。"
+        assert fresh(scene, report).state == "disputed"
 
     async def test_a_rejection_undone(self, scene: Scene) -> None:
         report = await reported(scene)

@@ -103,7 +103,7 @@ class TestTooMuch:
             scene.world.press(RIDER, RIDER, message_id, button)
         await scene.settle()
         assert scene.outcomes[-2:] == [Outcome.FLOODED] * 2
-        assert [TOO_FAST[RIDER] in toast for toast in scene.toasts()] == [True]
+        assert [TOO_FAST[RIDER] in toast for toast in scene.toasts()] == [True, True]
         assert len(scene.from_bot(RIDER)) == said
 
     async def test_others_go_on(self, scene: Scene) -> None:
@@ -129,7 +129,7 @@ class TestTooMuch:
         ]
         assert Counter(outcomes) == {Outcome.APPLIED: 60, Outcome.FLOODED: 2}
         told = [answer for answer in scene.answers if TOO_FAST[RIDER] in answer.text]
-        assert [answer.alert for answer in told] == [True]
+        assert [answer.alert for answer in told] == [True, True]
         assert scene.rows(Outgoing) == []
 
     async def test_a_live_location_leaves_room_for_what_its_sender_says(self, scene: Scene) -> None:

@@ -468,20 +468,33 @@ def test_a_chief_whose_report_it_is_is_no_other_chief(database, scene, party):
         assert report.state == State.APPROVED
 
 
-def test_votes_are_undone_in_turn_by_who_cast_them(database, scene, midday):
+def test_a_vote_is_undone_by_who_cast_it_until_there_is_a_second(database, scene, midday):
     with database.transaction() as session:
         report = scene.report(session)
         report.drawn = True
         says(session, report, eyes(scene), LIN, 1)
         with pytest.raises(NotYourDecision):
             undo(session, report, scene, CHEN)
-        says(session, report, eyes(scene), CHEN, None)
-        with pytest.raises(NotYourDecision):
-            undo(session, report, scene, LIN)
-        undo(session, report, scene, CHEN)
-        assert (report.state, vote_rows(session, report)) == ("second", [(7, "approve", 1)])
         undo(session, report, scene, LIN)
         assert (report.state, vote_rows(session, report)) == ("submitted", [])
+        says(session, report, eyes(scene), LIN, 1)
+        says(session, report, eyes(scene), CHEN, None)
+        for party in (LIN, CHEN):
+            with pytest.raises(ChiefOnly):
+                undo(session, report, scene, party)
+        assert report.state == State.DISPUTED
+
+
+def test_where_no_second_one_comes_a_chief_decides_alone(database, scene, midday):
+    with database.transaction() as session:
+        report = scene.report(session)
+        report.drawn = True
+        says(session, report, eyes(scene), WANG, 1)
+        with pytest.raises(VotedBefore):
+            says(session, report, eyes(scene), WANG, 2)
+        clock.advance(review.STUCK_AFTER)
+        says(session, report, eyes(scene), WANG, 2)
+        assert (report.state, report.grade) == (State.APPROVED, 2)
 
 
 def test_a_vote_is_undone_for_ten_minutes(database, scene, midday):
