@@ -38,6 +38,7 @@ SAMPLES = {
             "count",
             "decided",
             "kilometres",
+            "merged",
             "metres",
             "minutes",
             "number",
