@@ -92,7 +92,7 @@ async def ask_appeal(update: Update, context: Context) -> str:
     turn.tell(
         View(
             turn.words.tr(
-                "Why should #{number} be looked at again? Write it in one message.\n"
+                "Why should #{number} be looked at again? Write it in one message, words only.\n"
                 "Somebody else decides then; this works once.",
                 number=report.id,
             )
@@ -160,6 +160,10 @@ async def take_photo(update: Update, context: Context) -> str | int:
         turn.tell(View(words.tr("That file is too large (20 MB at most). A normal photo works.")))
         return PHOTO
     said, refused = words.tr("Photo added to #{number}. Another one?", number=report.id), None
+    if asked:
+        said = views.sentences(
+            supplements.thanks(turn, report), words.tr("Another photo?"), words=words
+        )
     try:
         supplements.add_photo(turn, report, report_steps.sent_in(message))
     except (SamePhoto, TooManyPhotos) as refusal:

@@ -33,7 +33,7 @@ def text(standing: Standing, words: Words) -> str:
         held = "\n" + words.tr("⏸ On hold: {count}", count=words.number(standing.held))
     if not standing.waiting or standing.oldest is None:
         return sentences(words.tr("☕ Nothing waits."), today, words=words) + held
-    waiting = words.trn("📋 {count} waits", "📋 {count} wait", standing.waiting)
+    waiting = words.trn("📋 {count} waiting", "📋 {count} waiting", standing.waiting)
     if standing.dangers:
         dangers = words.number(standing.dangers)
         waiting += " · " + words.tr("dangers: {count}", count=dangers)

@@ -176,11 +176,16 @@ def _others(facts: CardFacts, words: Words) -> list[str]:
                 "🔎 Same kind {distance} away: #{number} ({state}, {age})",
                 distance=words.distance(distance_m),
                 number=other.id,
-                state=views.state_line(other, words).split(" ", 1)[-1],
+                state=_state_in_passing(other, words),
                 age=words.ago(other.created_at, now=clock.now()),
             )
         )
     return lines
+
+
+def _state_in_passing(report: Report, words: Words) -> str:
+    """How a report stands, without its sign, in the middle of a line."""
+    return views.state_line(report, words).split(" ", 1)[-1].lower()
 
 
 def _photo_facts(facts: CardFacts, words: Words) -> list[str]:
@@ -467,7 +472,7 @@ def candidate(
         category=views.category_label(other, words),
         distance=words.distance(distance_m),
         age=words.ago(other.created_at, now=clock.now()),
-        state=views.state_line(other, words).split(" ", 1)[-1],
+        state=_state_in_passing(other, words),
     )
     same = _button(report, words.tr("Yes, merge"), "m", callbacks.base36(other.id), style="primary")
     rows: list[Sequence[Button]] = [(same,)]

@@ -97,7 +97,7 @@ def sentence(refusal: Refusal, *, words: Words, among_colleagues: bool = False) 
         case Claimed(by=name, until=until):
             return words.tr("{name} is on it until {clock}.", name=name, clock=words.clock(until))
         case VotedBefore():
-            return words.tr("You have voted. A colleague has to, too.")
+            return words.tr("You have voted already. Now it is a colleague's turn.")
         case ChiefOnly():
             return words.tr("Two reviewers differ here. A chief decides.")
         case DecidedBefore():

@@ -77,7 +77,7 @@ EVENTS: Mapping[str, str] = {
     "claim_released": N_("let go of the card"),
     "approved": N_("approved it"),
     "rejected": N_("rejected it"),
-    "merged": N_("merged it"),
+    "merged": N_("merged it with"),
     "undone": N_("undid the decision"),
     "voted": N_("voted"),
     "disputed": N_("voted otherwise"),
@@ -323,8 +323,10 @@ def _reviewer(
 
 def _state(report: Report, words: Words) -> str:
     state = State(report.state)
-    of = f" #{report.duplicate_of}" if state is State.DUPLICATE else ""
-    return f"{SIGNS.get(state, '⏳')} {words.tr(STATES[state])}{of}"
+    label = words.tr(STATES[state])
+    if state is State.DUPLICATE:
+        label = words.tr("duplicate of #{number}", number=report.duplicate_of)
+    return f"{SIGNS.get(state, '⏳')} {label}"
 
 
 def _event(turn: Turn, report: Report, event: ReportEvent, who: str, words: Words) -> str:
@@ -332,7 +334,8 @@ def _event(turn: Turn, report: Report, event: ReportEvent, who: str, words: Word
     phrase = EVENTS.get(event.kind)
     what = words.tr(phrase) if phrase else words.tr("changed something")
     why = _why(turn, report, event, words)
-    quoted = f" “{escape(why)}”" if why else ""
+    # The number of another report is nobody's words.
+    quoted = f" {why}" if event.kind == "merged" else f" “{escape(why)}”" if why else ""
     return f"{words.day(event.at)} {words.clock(event.at)} · {who} · {what}{quoted}"
 
 
@@ -478,7 +481,9 @@ def _wanted(turn: Turn, query: str, words: Words) -> tuple[Wanted | None, str]:
     called = [words.choose(district.name_zh, district.name_en) for district in districts]
     called += [words.choose(place.name_zh, place.name_en) for place in near]
     if not called:
-        return None, words.tr("Nothing here is called that. Try a number, a rider, a place.")
+        return None, words.tr(
+            "Nothing here is called that. Try a number, a rider, a place or a state."
+        )
     if len(near) > _MOST_PLACES:
         return None, words.tr("Too many places are called that. Write more of the name.")
     title = escape(words.choose("、", ", ").join(called[:3])) + ("…" if len(called) > 3 else "")

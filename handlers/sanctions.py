@@ -28,18 +28,20 @@ def require_may_report(turn: Turn) -> None:
         raise Banned(until=until, draft_kept=_keep_draft(turn, turn.me, until))
 
 
-def tell_warning(turn: Turn, person: Person, reason: str) -> None:
+def tell_warning(turn: Turn, person: Person, number: int, reason: str) -> None:
     """Tell a rider that the desk warns them.
 
     Args:
         turn: the transaction.
         person: the rider.
+        number: of the report it is about.
         reason: what the reviewer wrote for them.
     """
     words = turn.words_of(person.language)
     text = words.tr(
-        "The review desk asks you to mind this: {reason}\n"
+        "The review desk asks you to mind this, about #{number}: {reason}\n"
         "This is a warning. Your reports and points stay as they are.",
+        number=number,
         reason=reason,
     )
     turn.say(person.id, View(escape(text)))
@@ -91,7 +93,7 @@ def warn(seat: Seat, reason: str) -> None:
         report=seat.report,
         reason=reason,
     )
-    tell_warning(turn, rider, reason)
+    tell_warning(turn, rider, seat.report.id, reason)
 
 
 def ban(seat: Seat, *, days: int, reason: str) -> None:

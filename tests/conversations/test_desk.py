@@ -153,7 +153,7 @@ class TestQuestion:
         scene.world.send_photos(RIDER_ZH, RIDER_ZH, [jpeg(7)])
         await scene.settle()
         assert fresh(scene, report).state == "submitted"
-        assert "再来一张" in scene.said(RIDER_ZH) or "还有" in scene.said(RIDER_ZH)
+        assert scene.said(RIDER_ZH) == f"收到，#{report.id} 继续审核。还有照片吗？"
         photos_shown = [m for m in scene.from_bot(DESK) if "photo" in m]
         assert len(photos_shown) >= 3
         await tap(scene, LIN, report, "★★")

@@ -137,6 +137,17 @@ class TestShow:
             assert part in told
         assert shown["reply_to_message"]["text"] == f"/show {report.id}"
 
+    async def test_tells_which_report_it_is_a_duplicate_of(self, scene: Scene) -> None:
+        first = await reported(scene)
+        second = await reported_up_the_road(scene)
+        await scene.press(LIN, DESK, "重复")
+        card = scene.from_bot(DESK)[-1]
+        scene.world.say(LIN, DESK, f"#{first.id}", reply_to=card["message_id"])
+        await scene.settle()
+        told = await asked(scene, LIN, DESK, f"/show {second.id}")
+        assert f"🔗 与 #{first.id} 重复" in told
+        assert f"合并到 #{first.id}" in told
+
     async def test_never_shows_a_riders_name(self, scene: Scene) -> None:
         report = await reported(scene)
         told = await asked(scene, LIN, DESK, f"/show {report.id}")
@@ -376,7 +387,7 @@ class TestSearch:
         [
             ("/search", "例如：/search 海鸥-27"),
             ("/search :", "例如：/search 海鸥-27"),
-            ("/search 火星", "没有叫这个的。试试编号、骑手或地点。"),
+            ("/search 火星", "没有叫这个的。试试编号、骑手、地点或状态。"),
             ("/search 路", "叫这个的地方太多。名字再写全一点。"),
             ("/search " + "永" * 17, "太长了。写名字的一部分就行。"),
             ("/search " + "y" * 41, "太长了。写名字的一部分就行。"),

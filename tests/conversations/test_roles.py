@@ -765,7 +765,7 @@ class TestBan:
         assert scene.said(RIDER_ZH).startswith("12 月 1 日 09:15 前暂时不收你的上报")
         words(scene, RIDER_ZH, "/report")
         await scene.settle()
-        assert scene.said(RIDER_ZH) == "12 月 1 日 09:15 起可以继续上报。"
+        assert scene.said(RIDER_ZH) == "暂时不收你的上报，12 月 1 日 09:15 起可以继续。"
 
     async def test_a_ban_that_is_lifted_is_over(self, scene: Scene) -> None:
         report = await reported(scene)
@@ -794,9 +794,9 @@ class TestBan:
         def warn(turn: Turn) -> None:
             person = people.find(turn.session, person_id=RIDER)
             assert person is not None
-            sentences.tell_warning(turn, person, "one & only")
+            sentences.tell_warning(turn, person, 7, "one & only")
 
         await scene.intake.say(warn, origin="test")
         await scene.settle()
-        assert "mind this: one & only" in scene.said(RIDER)
+        assert "mind this, about #7: one & only" in scene.said(RIDER)
         assert "points stay" in scene.said(RIDER)
