@@ -1,13 +1,16 @@
-"""The pictures of the READMEs, taken of the real thing: python -m tests.system.screenshots
+"""The pictures of README and docs, taken of the real thing: python -m tests.system.screenshots
 
-Needs chromium and fonts-noto-cjk. One picture a language, three phones side by side: the rider who
-reports, the reviewer's card, the rider who reads the answer.
+Needs chromium, fonts-noto-cjk and fonts-noto-color-emoji. Two pictures a language, each of three
+phones side by side. The journey: the rider who reports, the reviewer's card, the rider who reads
+the answer. Reviewing: the desk with what a card tells beside, a question and its answer, the record
+of a duplicate.
 """
 
 import base64
 import tempfile
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 
 from PIL import Image
@@ -35,10 +38,10 @@ STAGE = """
 
 @dataclass(frozen=True)
 class Cast:
-    """Who plays, and the words they press."""
+    """Who plays, and the words they press and read."""
 
     language: str
-    file: str
+    suffix: str
     rider: int
     locale: str
     where: str
@@ -48,12 +51,22 @@ class Cast:
     approve: str
     approved: str
     points: str
+    another: str
+    ask: str
+    question: str
+    asked: str
+    answer: str
+    thanks: str
+    duplicate: str
+    candidate: str
+    merge: str
+    recorded: str
 
 
 CASTS = (
     Cast(
         language="zh_Hans",
-        file="journey.zh.png",
+        suffix="zh",
         rider=RIDER,
         locale="zh-CN",
         where="隐患在哪里？",
@@ -63,10 +76,20 @@ CASTS = (
         approve="采纳 ★★",
         approved="已采纳",
         points="+10 · #1",
+        another="不是这个",
+        ask="问骑手…",
+        question="具体在哪",
+        asked="关于 #2",
+        answer="路北，公交站旁边那一段",
+        thanks="#2 继续审核",
+        duplicate="重复…",
+        candidate="是同一处吗",
+        merge="是，合并",
+        recorded="合并到 #1",
     ),
     Cast(
         language="en",
-        file="journey.en.png",
+        suffix="en",
         rider=ENGLISH_RIDER,
         locale="en-GB",
         where="Where is it?",
@@ -76,44 +99,94 @@ CASTS = (
         approve="Approve ★★",
         approved="approved",
         points="+10 · #1",
+        another="Different",
+        ask="Ask…",
+        question="Where exactly",
+        asked="About #2",
+        answer="North side, beside the bus stop",
+        thanks="#2 is back in review",
+        duplicate="Duplicate…",
+        candidate="the same as #1",
+        merge="Yes, merge",
+        recorded="merged it with #1",
     ),
 )
 
 
-def shots(hand: Phone, cast: Cast) -> list[bytes]:
-    """Play the journey and take three pictures on the way."""
-    taken = []
+def picture_of(hand: Phone) -> bytes:
+    """What the phone shows now."""
+    # Nothing lights up under a pointer that no phone has.
+    hand.page.mouse.move(0, 0)
+    picture: bytes = hand.page.screenshot(animations="disabled", caret="hide")
+    return picture
 
-    def shoot() -> None:
-        # Nothing lights up under a pointer that no phone has.
-        hand.page.mouse.move(0, 0)
-        taken.append(hand.page.screenshot(animations="disabled", caret="hide"))
 
-    hand.page.add_style_tag(content=LETTERS)
-    hand.become(cast.rider, cast.rider)
-    hand.start()
+def sit_at_the_desk(hand: Phone, cast: Cast) -> None:
+    """Become a reviewer whose page speaks the language of the picture."""
+    hand.become(LIN, MODERATORS_CHAT_ID)
+    spoken = hand.page.locator("html").get_attribute("lang") or ""
+    if not spoken.startswith(cast.suffix):
+        hand.page.get_by_test_id("back").click()
+        hand.page.get_by_test_id("language").click()
+        hand.page.get_by_test_id(f"chat-{MODERATORS_CHAT_ID}").click()
+
+
+def begin_report(hand: Phone, cast: Cast) -> None:
+    """Send a photo and its place, as somebody who has started the bot."""
     hand.send_sample("guardrail")
     hand.message(cast.where)
     hand.answer_with_place()
     hand.message(cast.kind)
-    shoot()
+
+
+def journey(hand: Phone, cast: Cast) -> list[bytes]:
+    """Report, approve and read the points, and take three pictures on the way."""
+    hand.become(cast.rider, cast.rider)
+    hand.start()
+    begin_report(hand, cast)
+    reporting = picture_of(hand)
     hand.press(cast.kind, cast.category)
     hand.message(cast.reported)
-    hand.become(LIN, MODERATORS_CHAT_ID)
-    if cast.language == "en":
-        hand.page.get_by_test_id("back").click()
-        hand.page.get_by_test_id("language").click()
-        hand.page.get_by_test_id(f"chat-{MODERATORS_CHAT_ID}").click()
+    sit_at_the_desk(hand, cast)
     expect(hand.message("#1").locator("img")).to_be_visible()
-    shoot()
+    at_the_desk = picture_of(hand)
     hand.press("#1", cast.approve)
     hand.message("+10")
     hand.become(cast.rider, cast.rider)
     hand.message(cast.approved)
     hand.say("/points")
     hand.message(cast.points)
-    shoot()
-    return taken
+    return [reporting, at_the_desk, picture_of(hand)]
+
+
+def reviewing(hand: Phone, cast: Cast) -> list[bytes]:
+    """Ask, merge and look it up, and take three pictures on the way."""
+    before = next(other for other in CASTS if other is not cast)
+    for rider in (before, cast):
+        hand.become(rider.rider, rider.rider)
+        hand.start()
+        begin_report(hand, rider)
+        hand.press(rider.kind, rider.category)
+        if rider is cast:
+            hand.press("#1", cast.another)
+        hand.message(rider.reported)
+    sit_at_the_desk(hand, cast)
+    expect(hand.message("#2").locator("img")).to_be_visible()
+    at_the_desk = picture_of(hand)
+    hand.press("#2", cast.ask)
+    hand.press("#2", cast.question)
+    hand.become(cast.rider, cast.rider)
+    hand.message(cast.asked)
+    hand.say(cast.answer)
+    hand.message(cast.thanks)
+    answered = picture_of(hand)
+    hand.become(LIN, MODERATORS_CHAT_ID)
+    hand.message(cast.answer)
+    hand.press(cast.answer, cast.duplicate)
+    hand.press(cast.candidate, cast.merge)
+    hand.say("/show 2")
+    expect(hand.message(cast.recorded).locator("img")).to_be_visible()
+    return [at_the_desk, answered, picture_of(hand)]
 
 
 def side_by_side(browser: Browser, pictures: list[bytes]) -> bytes:
@@ -134,19 +207,22 @@ def side_by_side(browser: Browser, pictures: list[bytes]) -> bytes:
 
 
 def main() -> None:
-    """Take both pictures anew."""
+    """Take all pictures anew."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with chromium() as browser, tempfile.TemporaryDirectory() as folder:
-        for cast in CASTS:
-            data = Path(folder) / cast.language
+        for cast, play in product(CASTS, (journey, reviewing)):
+            name = f"{play.__name__}.{cast.suffix}"
             with (
-                running(data, 0, SENTINEL_LANGUAGES__MODERATORS=cast.language) as sentinel,
+                running(
+                    Path(folder) / name, 0, SENTINEL_LANGUAGES__MODERATORS=cast.language
+                ) as sentinel,
                 phone(
                     browser, sentinel.address(), locale=cast.locale, device_scale_factor=2
                 ) as hand,
             ):
-                pictures = shots(hand, cast)
-            (IMAGES / cast.file).write_bytes(side_by_side(browser, pictures))
+                hand.page.add_style_tag(content=LETTERS)
+                pictures = play(hand, cast)
+            (IMAGES / f"{name}.png").write_bytes(side_by_side(browser, pictures))
 
 
 if __name__ == "__main__":
