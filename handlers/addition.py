@@ -3,11 +3,13 @@
     [Add note]  ──▶ NOTE ──text or voice──▶ (done)
     [Add photo] ──▶ PHOTO ──photo──▶ PHOTO … [Done] ──▶ (done)
     [Withdraw]  ──▶ (withdrawn)
-    [Answer]    ──▶ ANSWER ──text or voice──▶ (back at the desk)
+    [Answer], or a photo soon after the question
+                ──▶ ANSWER ──text or voice──▶ (back at the desk)
                        └─────photo──▶ (back at the desk) PHOTO … [Done] ──▶ (done)
     [Object]    ──▶ APPEAL ──text──▶ (an appeal)
 
-Where nothing else is open, words answer the newest question by themselves (rest.py).
+Words after a photo are a note to it. Where nothing else is open, words answer the newest question
+by themselves (rest.py).
 
 Whatever else a rider sends ends it and goes on to where it belongs: a location begins a report, and
 so does a photo where words are awaited, or where one is awaited no more.
@@ -16,6 +18,7 @@ so does a photo where words are awaited, or where one is awaited no more.
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from html import escape
+from typing import Any
 
 from telegram import Message, Update
 from telegram.ext import (
@@ -29,7 +32,7 @@ from telegram.ext import (
 from handlers import callbacks, cards, decided, errors, receipts, sanctions, supplements, views
 from handlers import report as report_steps
 from handlers.callbacks import RECEIPT
-from handlers.context import Context, Turn
+from handlers.context import Context, Turn, current_turn
 from handlers.conversation import ADDITION, StoredConversation
 from handlers.views import Button, View
 from models import Report, clock
@@ -140,6 +143,16 @@ async def take_voice(update: Update, context: Context) -> str | int:
     return END
 
 
+async def answer_with_photo(update: Update, context: Context) -> str | int:
+    """A photo soon after a question is its answer, without a button before it."""
+    turn = context.turn
+    report = clarifications.open_for(turn.session, person_id=turn.me.id)
+    assert report is not None
+    _about(turn, report, ANSWER)
+    turn.conversations = {**(turn.conversations or {}), ADDITION: ANSWER}
+    return await take_photo(update, context)
+
+
 async def take_photo(update: Update, context: Context) -> str | int:
     """Add a photo to the report; if it is too late for that, it begins another."""
     turn, message = context.turn, _message(update)
@@ -204,6 +217,13 @@ async def take_spoken_answer(update: Update, context: Context) -> str | int:
     supplements.add_voice(turn, report, file_id=message.voice.file_id)
     turn.tell(View(supplements.thanks(turn, report)))
     return END
+
+
+async def want_words(update: Update, context: Context) -> str:
+    """An appeal is written; a photo would begin a report of its own."""
+    text = context.turn.words.tr("Words only here, please: why should it be looked at again?")
+    context.turn.tell(View(text))
+    return APPEAL
 
 
 async def take_appeal(update: Update, context: Context) -> int:
@@ -314,6 +334,21 @@ def _subject(turn: Turn) -> Report:
     return report
 
 
+class AnswerHandler(MessageHandler[Context, str | int]):
+    """Takes a photo that answers a question asked just now; any other begins a report."""
+
+    def check_update(self, update: object) -> bool | dict[str, list[Any]] | None:
+        """Ask PTB's filters first: they cost nothing, the database does."""
+        fits = super().check_update(update)
+        turn = current_turn()
+        if not fits or turn.person is None or _has_draft(turn):
+            return None
+        report = clarifications.open_for(turn.session, person_id=turn.me.id)
+        if report is None or report.asked_at is None:
+            return None
+        return fits if clock.now() - report.asked_at <= PATIENCE else None
+
+
 def addition_conversation() -> StoredConversation:
     """The table."""
     buttons = [
@@ -326,7 +361,7 @@ def addition_conversation() -> StoredConversation:
     ]
     return StoredConversation(
         name=ADDITION,
-        entry_points=buttons,
+        entry_points=[*buttons, AnswerHandler(PICTURE, answer_with_photo)],
         states={
             ANSWER: [
                 *buttons,
@@ -337,6 +372,7 @@ def addition_conversation() -> StoredConversation:
             APPEAL: [
                 *buttons,
                 MessageHandler(NEW & filters.TEXT & ~filters.COMMAND, take_appeal),
+                MessageHandler(PICTURE, want_words),
             ],
             NOTE: [
                 *buttons,
@@ -346,6 +382,7 @@ def addition_conversation() -> StoredConversation:
             PHOTO: [
                 *buttons,
                 MessageHandler(PICTURE, take_photo),
+                MessageHandler(NEW & filters.TEXT & ~filters.COMMAND, take_note),
             ],
         },
         fallbacks=[CommandHandler("cancel", leave, filters=NEW)],

@@ -114,7 +114,12 @@ def _take(seat: Seat, message: Message) -> str | None:
         decided.tell(seat)
     elif prompt is not None:
         said = decided.use_words(seat, kind, text, days=prompt.text)
-    prompts.forget(seat.turn.session, chat_id=seat.chat_id, person_id=seat.reviewer.id)
+    prompts.forget(
+        seat.turn.session,
+        chat_id=seat.chat_id,
+        person_id=seat.reviewer.id,
+        report_id=seat.report.id,
+    )
     return said
 
 

@@ -37,8 +37,12 @@ from services import sanctions as sanctions_rows
 from services.prompts import PromptKind
 from services.refusals import AlreadyDecided, NotForYou, OutOfDate, UnknownCode
 
+# Characters of what is said to a press beyond which it stays until it is closed.
+LONG = 60
 # Buttons of questions beside the card: to merge, and what a reply was for.
 _ONCE = frozenset({"m", "k"})
+# After these a reply to the card is taken for what they are about.
+_AWAITS_WORDS = frozenset({"x", "q", "d", "h", "cp", "ww", "wb"})
 # Districts offered for a correction: the nearest.
 DISTRICTS = 8
 
@@ -51,7 +55,8 @@ async def pressed(update: Update, context: Context) -> None:
         raise OutOfDate
     turn, message = context.turn, update.effective_message
     said = act(turn, press, chat_id=chat.id, person_id=user.id, name=user.first_name)
-    turn.toast(update, said)
+    # What has more than a few words is not read in the moment a toast is there.
+    turn.toast(update, said, alert=len(said) > LONG)
     if message is not None:
         put_away(turn, press, chat_id=chat.id, message_id=message.message_id)
 
@@ -96,10 +101,14 @@ def act(turn: Turn, press: Press, *, chat_id: int, person_id: int, name: str) ->
         raise NotForYou
     seat = take_seat(turn, report, chat_id=chat_id, person_id=person_id, name=name)
     try:
-        return _VERBS[press.verb](seat, press) or ""
+        said = _VERBS[press.verb](seat, press) or ""
     except AlreadyDecided:
         cards.refresh_review_cards(turn, report)
         raise
+    if press.verb not in _AWAITS_WORDS:
+        # What they meant to write before they tapped on is nothing to be sent to a rider later.
+        prompts.forget(turn.session, chat_id=chat_id, person_id=person_id, report_id=report.id)
+    return said
 
 
 # --- deciding ---
@@ -338,7 +347,6 @@ def _number_of_days(press: Press) -> int:
 
 def _hide_menu(seat: Seat, press: Press) -> None:
     reports.require_undecided(seat.report)
-    prompts.forget(seat.turn.session, chat_id=seat.chat_id, person_id=seat.reviewer.id)
     cards.show_menu(seat.turn, seat.report, chat_id=seat.chat_id, menu=None)
 
 
@@ -389,9 +397,7 @@ def _use_words(seat: Seat, press: Press) -> str | None:
     kinds = (PromptKind.ASK, PromptKind.REJECT, PromptKind.HOLD)
     if prompt is None or prompt.kind is not None or press.argument not in kinds:
         raise OutOfDate
-    said = decided.use_words(seat, PromptKind(press.argument), prompt.text)
-    prompts.forget(seat.turn.session, chat_id=seat.chat_id, person_id=seat.reviewer.id)
-    return said
+    return decided.use_words(seat, PromptKind(press.argument), prompt.text)
 
 
 def _number(press: Press) -> int:

@@ -78,7 +78,7 @@ def _answer_rows(report: Report, words: Words) -> Rows:
 def question(report: Report, words: Words) -> View:
     """What the reviewer wants to know, as a message of its own: an edit would go unnoticed."""
     text = words.tr(
-        "❓ About #{number}: {question}\nJust write the answer, or tap for a photo.",
+        "❓ About #{number}: {question}\nJust write the answer, or send a photo.",
         number=report.id,
         question=escape(report.question or ""),
     )

@@ -72,6 +72,12 @@ def find(session: Session, *, chat_id: int, person_id: int, report_id: int) -> P
     return prompt
 
 
-def forget(session: Session, *, chat_id: int, person_id: int) -> None:
-    """Nothing is expected of somebody (any more)."""
-    session.execute(delete(Prompt).where(Prompt.chat_id == chat_id, Prompt.person_id == person_id))
+def forget(session: Session, *, chat_id: int, person_id: int, report_id: int) -> None:
+    """No words about a report are expected of somebody (any more)."""
+    session.execute(
+        delete(Prompt).where(
+            Prompt.chat_id == chat_id,
+            Prompt.person_id == person_id,
+            Prompt.report_id == report_id,
+        )
+    )

@@ -239,16 +239,48 @@ class TestQuestion:
         await scene.press(CHEN, DESK, "★★", card, late=True)
         assert scene.toasts()[-1] == "正在等骑手回答。"
 
-    async def test_a_photo_without_the_button_begins_a_report_of_its_own(
-        self, scene: Scene
-    ) -> None:
+    async def test_a_photo_soon_after_it_is_the_answer(self, scene: Scene) -> None:
         report = await reported(scene)
+        await tap(scene, LIN, report, "问骑手")
+        await tap(scene, LIN, report, "近一点的照片")
+        scene.world.send_photos(RIDER_ZH, RIDER_ZH, [jpeg(8)])
+        await scene.settle()
+        assert fresh(scene, report).state == "submitted"
+        assert scene.said(RIDER_ZH) == f"收到，#{report.id} 继续审核。还有照片吗？"
+        scene.world.say(RIDER_ZH, RIDER_ZH, "右边车道")
+        await scene.settle()
+        assert "右边车道" in text_of(card_of(scene, report))
+
+    async def test_a_photo_long_after_it_begins_a_report_of_its_own(self, scene: Scene) -> None:
+        report = await reported(scene)
+        await tap(scene, LIN, report, "问骑手")
+        await tap(scene, LIN, report, "还在吗")
+        clock.advance(timedelta(minutes=16))
+        scene.world.send_photos(RIDER_ZH, RIDER_ZH, [jpeg(8)])
+        await scene.settle()
+        assert fresh(scene, report).state == "asked"
+        assert "在哪" in scene.said(RIDER_ZH)
+
+    async def test_a_photo_for_an_open_draft_stays_there(self, scene: Scene) -> None:
+        report = await reported(scene)
+        scene.world.send_location(RIDER_ZH, RIDER_ZH, HERE[0] + 0.01, HERE[1], accuracy=12)
+        await scene.settle()
         await tap(scene, LIN, report, "问骑手")
         await tap(scene, LIN, report, "还在吗")
         scene.world.send_photos(RIDER_ZH, RIDER_ZH, [jpeg(8)])
         await scene.settle()
         assert fresh(scene, report).state == "asked"
-        assert "在哪" in scene.said(RIDER_ZH)
+
+    async def test_what_was_to_be_written_is_forgotten_with_the_next_tap(
+        self, scene: Scene
+    ) -> None:
+        report = await reported(scene)
+        await tap(scene, LIN, report, "驳回")
+        await tap(scene, LIN, report, "采纳 ★★")
+        await tap(scene, LIN, report, "撤销")
+        await reply(scene, LIN, report, "谢谢")
+        assert "用来做什么" in scene.said(DESK)
+        assert fresh(scene, report).state == "submitted"
 
 
 class TestRejecting:
@@ -471,6 +503,16 @@ class TestAppeal:
         assert fresh(scene, report).state == "rejected"
         await scene.press(RIDER_ZH, RIDER_ZH, "申诉", receipt, late=True)
         assert scene.toasts()[-1] == "每条上报只能申诉一次。"
+
+    async def test_a_photo_does_not_end_it(self, scene: Scene) -> None:
+        report = await self.rejected(scene)
+        await scene.press(RIDER_ZH, RIDER_ZH, "申诉")
+        scene.world.send_photos(RIDER_ZH, RIDER_ZH, [jpeg(8)])
+        await scene.settle()
+        assert "只收文字" in scene.said(RIDER_ZH)
+        scene.world.say(RIDER_ZH, RIDER_ZH, "请再看看")
+        await scene.settle()
+        assert fresh(scene, report).state == "appealed"
 
     async def test_not_for_ever(self, scene: Scene) -> None:
         await self.rejected(scene)

@@ -58,8 +58,10 @@ def test_it_is_forgotten(database, scene):
         report = scene.report(session)
         expect(session, report, PromptKind.ASK)
         expect(session, report, PromptKind.ASK, person_id=8)
-        prompts.forget(session, chat_id=DESK, person_id=7)
-        prompts.forget(session, chat_id=DESK, person_id=7)
+        prompts.forget(session, chat_id=DESK, person_id=7, report_id=report.id + 1)
+        assert find(session, report) is not None
+        for _ in range(2):
+            prompts.forget(session, chat_id=DESK, person_id=7, report_id=report.id)
         assert find(session, report) is None
         assert find(session, report, person_id=8) is not None
 
