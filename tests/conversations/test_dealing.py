@@ -689,6 +689,12 @@ def rush(
         yield lambda: Scene(world=world, database=database, settings=settings, districts=districts)
 
 
+# It takes long, so on PostgreSQL it is a drill.
+@pytest.mark.parametrize(
+    "database_url",
+    ["sqlite", pytest.param("postgresql", marks=pytest.mark.drill)],
+    indirect=True,
+)
 async def test_five_hundred_reports_in_a_minute(rush: Callable[[], Scene]) -> None:
     scene = rush()
     decided: dict[int, int] = {}
