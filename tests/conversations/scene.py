@@ -7,6 +7,8 @@ takes until nothing is left to do. Nothing sleeps and nothing is mocked.
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot import schedule
 from bot.application import house_of, prepare
 from bot.bot_api import BotApi
@@ -26,6 +28,12 @@ from services.places import Geocoder
 from tests.localchat.ptb_request import WorldRequest
 
 Message = dict[str, Any]
+# For long pages whose services are tested on both databases anyway: on PostgreSQL they are a drill.
+MOSTLY_SQLITE = pytest.mark.parametrize(
+    "database_url",
+    ["sqlite", pytest.param("postgresql", marks=pytest.mark.drill)],
+    indirect=True,
+)
 # In the illustrative zones: Shanyao's centre.
 HERE = (25.118, 118.905)
 FAR_AWAY = (51.38, -2.36)

@@ -16,8 +16,18 @@ from models import (
     clock,
 )
 from tests.conversations.people import CHEN, DESK, LIN, RESIDENT, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, Message, Scene, buttons_of, labels_of, text_of
+from tests.conversations.scene import (
+    HERE,
+    MOSTLY_SQLITE,
+    Message,
+    Scene,
+    buttons_of,
+    labels_of,
+    text_of,
+)
 from tests.pictures import jpeg
+
+pytestmark = MOSTLY_SQLITE
 
 NEAR = (HERE[0] + 0.0005, HERE[1])
 NEW_COLLEAGUE = 5001

@@ -11,9 +11,11 @@ from models import Chat, Membership, Outgoing, Person, Photo, Report, ReportEven
 from models.workflow import Actor, State
 from services import chats, record
 from tests.conversations.people import CHEN, DESK, LIN, RESIDENT, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, Scene, buttons_of, text_of
+from tests.conversations.scene import HERE, MOSTLY_SQLITE, Scene, buttons_of, text_of
 from tests.conversations.test_review import reported
 from tests.pictures import jpeg
+
+pytestmark = MOSTLY_SQLITE
 
 
 async def asked(scene: Scene, who: int, chat_id: int, text: str) -> str:

@@ -14,8 +14,10 @@ from services import chats, errands, people, sanctions
 from services import reports as report_rows
 from services.reviewers import Reviewer
 from tests.conversations.people import CHEN, DESK, LIN, RESIDENT, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, Scene, labels_of, text_of
+from tests.conversations.scene import HERE, MOSTLY_SQLITE, Scene, labels_of, text_of
 from tests.pictures import jpeg
+
+pytestmark = MOSTLY_SQLITE
 
 HIDDEN = "Bad Request: member list is inaccessible"
 CHIEF = Reviewer(9001, "Chief", is_chief=True)
