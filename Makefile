@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 help:
 	@echo "make run    start the bot; without a token together with the local chat"
-	@echo "make test   every test, on SQLite and PostgreSQL"
+	@echo "make test   the tests, on SQLite and PostgreSQL"
 	@echo "make drill  the slow fault drills: power cuts, outages, full disks, a hundred thousand updates"
 	@echo "make check  style, types, layers, migrations, catalogues, schema"
 	@echo "make bench  what the project claims about speed, measured"
