@@ -118,28 +118,27 @@ async def withdraw(update: Update, context: Context) -> int:
 
 
 async def take_note(update: Update, context: Context) -> str | int:
-    """Add the words to the report."""
+    """Add the words to the report, as a note or as the answer to a question."""
     turn, message = context.turn, _message(update)
     if _is_old(turn) and _has_draft(turn):
         return await _hand_on(update, context, report_steps.take_words)
-    report = _subject(turn)
+    report = _meant(turn)
     cut = supplements.add_words(
         turn, report, text=message.text or "", message_id=message.message_id
     )
-    added = turn.words.tr("Note added to #{number}.", number=report.id)
-    turn.tell(View(views.sentences(added, cut, words=turn.words)))
+    turn.tell(View(views.sentences(_said(turn, report), cut, words=turn.words)))
     return END
 
 
 async def take_voice(update: Update, context: Context) -> str | int:
-    """Hand a spoken note on to the reviewers."""
+    """Hand a spoken note, or a spoken answer, on to the reviewers."""
     turn, message = context.turn, _message(update)
     if _is_old(turn) and _has_draft(turn):
         return await _hand_on(update, context, report_steps.take_voice)
     assert message.voice is not None
-    report = _subject(turn)
+    report = _meant(turn)
     supplements.add_voice(turn, report, file_id=message.voice.file_id)
-    turn.tell(View(turn.words.tr("Note added to #{number}.", number=report.id)))
+    turn.tell(View(_said(turn, report)))
     return END
 
 
@@ -162,16 +161,18 @@ async def take_photo(update: Update, context: Context) -> str | int:
     if _is_old(turn) and not asked:
         return await _hand_on(update, context, step)
     try:
-        report = _asked_report(turn) if asked else _subject(turn)
+        report = _meant(turn)
     except (NotForYou, AlreadyDecided) as refusal:
         turn.tell(View(escape(errors.sentence(refusal, words=words))))
         return await _hand_on(update, context, step)
+    # What cannot be taken answers nothing: the question stays open.
+    again = ANSWER if asked else PHOTO
     if document is not None and not report_steps.may_be_picture(document):
         turn.tell(View(words.tr("That file is no photo. Only photos, please.")))
-        return PHOTO
+        return again
     if document is not None and (document.file_size or 0) > photos.MAX_BYTES:
         turn.tell(View(words.tr("That file is too large (20 MB at most). A normal photo works.")))
-        return PHOTO
+        return again
     said, refused = words.tr("Photo added to #{number}. Another one?", number=report.id), None
     if asked:
         said = views.sentences(
@@ -192,31 +193,6 @@ async def take_photo(update: Update, context: Context) -> str | int:
         done = Button(words.tr("Done"), callbacks.pack(RECEIPT, "done", report.id))
         turn.tell(View(escape(said), rows=((done,),)))
     return PHOTO
-
-
-async def take_answer(update: Update, context: Context) -> str | int:
-    """Bring the words back to the desk."""
-    turn, message = context.turn, _message(update)
-    if _is_old(turn) and _has_draft(turn):
-        return await _hand_on(update, context, report_steps.take_words)
-    report = _asked_report(turn)
-    cut = supplements.add_words(
-        turn, report, text=message.text or "", message_id=message.message_id
-    )
-    turn.tell(View(views.sentences(supplements.thanks(turn, report), cut, words=turn.words)))
-    return END
-
-
-async def take_spoken_answer(update: Update, context: Context) -> str | int:
-    """Bring a spoken answer back to the desk."""
-    turn, message = context.turn, _message(update)
-    if _is_old(turn) and _has_draft(turn):
-        return await _hand_on(update, context, report_steps.take_voice)
-    assert message.voice is not None
-    report = _asked_report(turn)
-    supplements.add_voice(turn, report, file_id=message.voice.file_id)
-    turn.tell(View(supplements.thanks(turn, report)))
-    return END
 
 
 async def want_words(update: Update, context: Context) -> str:
@@ -278,6 +254,18 @@ def _own_report(update: Update, turn: Turn) -> Report:
     report = reports.of_reporter(turn.session, report_id=press.subject, person_id=turn.me.id)
     reports.lock(turn.session, report=report)
     return report
+
+
+def _meant(turn: Turn) -> Report:
+    """The report something is added to, locked: one with a question, or any that is undecided."""
+    return _asked_report(turn) if _is_asked(turn) else _subject(turn)
+
+
+def _said(turn: Turn, report: Report) -> str:
+    """The sentence that words have been added."""
+    if _is_asked(turn):
+        return supplements.thanks(turn, report)
+    return turn.words.tr("Note added to #{number}.", number=report.id)
 
 
 def _is_asked(turn: Turn) -> bool:
@@ -365,14 +353,14 @@ def addition_conversation() -> StoredConversation:
         states={
             ANSWER: [
                 *buttons,
-                MessageHandler(NEW & filters.TEXT & ~filters.COMMAND, take_answer),
-                MessageHandler(NEW & filters.VOICE, take_spoken_answer),
+                MessageHandler(NEW & filters.TEXT & ~filters.COMMAND, take_note),
+                MessageHandler(NEW & filters.VOICE, take_voice),
                 MessageHandler(PICTURE, take_photo),
             ],
             APPEAL: [
                 *buttons,
                 MessageHandler(NEW & filters.TEXT & ~filters.COMMAND, take_appeal),
-                MessageHandler(PICTURE, want_words),
+                MessageHandler(PICTURE | (NEW & filters.VOICE), want_words),
             ],
             NOTE: [
                 *buttons,

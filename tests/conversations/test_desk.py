@@ -271,6 +271,23 @@ class TestQuestion:
         assert fresh(scene, report).state == "asked"
         assert "在哪" in scene.said(RIDER_ZH)
 
+    async def test_a_file_that_is_no_photo_leaves_a_closed_question_to_be_answered(
+        self, scene: Scene
+    ) -> None:
+        report = await reported(scene)
+        await tap(scene, LIN, report, "问骑手")
+        await tap(scene, LIN, report, "近一点的照片")
+        clock.advance(timedelta(days=5))
+        await scene.sweep()
+        await scene.press(RIDER_ZH, RIDER_ZH, "回答")
+        scene.world.send_document(RIDER_ZH, RIDER_ZH, b"%PDF", "a.pdf", "application/pdf")
+        await scene.settle()
+        assert "不是照片" in scene.said(RIDER_ZH)
+        scene.world.send_photos(RIDER_ZH, RIDER_ZH, [jpeg(8)])
+        await scene.settle()
+        assert fresh(scene, report).state == "submitted"
+        assert len(scene.rows(Report)) == 1
+
     async def test_a_photo_for_an_open_draft_stays_there(self, scene: Scene) -> None:
         report = await reported(scene)
         scene.world.send_location(RIDER_ZH, RIDER_ZH, HERE[0] + 0.01, HERE[1], accuracy=12)
@@ -518,6 +535,9 @@ class TestAppeal:
         report = await self.rejected(scene)
         await scene.press(RIDER_ZH, RIDER_ZH, "申诉")
         scene.world.send_photos(RIDER_ZH, RIDER_ZH, [jpeg(8)])
+        await scene.settle()
+        assert "只收文字" in scene.said(RIDER_ZH)
+        scene.world.send_voice(RIDER_ZH, RIDER_ZH, b"OggS", 3)
         await scene.settle()
         assert "只收文字" in scene.said(RIDER_ZH)
         scene.world.say(RIDER_ZH, RIDER_ZH, "请再看看")
