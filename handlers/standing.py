@@ -26,7 +26,13 @@ def ask_about(
         user: who is in doubt.
         press: the button they pressed, which nobody has answered yet; it is answered then.
         reply: what they wrote in reply to a card.
+
+    Raises:
+        TypeError: what came is not what Telegram promises. It fails with its update, which is set
+            aside once, and not later in the errand, which would be tried again and again.
     """
+    if not isinstance(user.first_name, str) or not _is_told_right(reply):
+        raise TypeError("no words where words belong")
     payload: dict[str, Any] = {
         "chat_id": doubt.chat_id,
         "person_id": user.id,
@@ -43,3 +49,7 @@ def ask_about(
             "message_id": None if message is None else message.message_id,
         }
     errands.ask(turn.session, kind=ErrandKind.MEMBER, payload=payload, first=True)
+
+
+def _is_told_right(reply: Message | None) -> bool:
+    return reply is None or isinstance(reply.text, str | None)

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.application import prepare
+from bot.intake import Outcome
 from handlers import sanctions as sentences
 from handlers.context import Turn
 from models import Card, Draft, Errand, Joiner, Membership, Person, Report, ReportPhoto, Role, clock
@@ -264,6 +265,26 @@ class TestStanding:
         await scene.settle()
         assert "采纳" in scene.said(DESK)
         assert known(scene)[CHEN] == "member"
+
+    @pytest.mark.parametrize(("name", "text"), [(None, "看不清"), (7, "看不清"), ("Chen", 7)])
+    async def test_what_is_no_name_or_text_fails_with_its_update_and_not_in_the_errand(
+        self, scene: Scene, name: Any, text: Any
+    ) -> None:
+        await reported(scene)
+        sent = {"date": 1, "chat": {"id": DESK, "type": "supergroup", "title": "desk"}}
+        card = {**sent, "message_id": scene.last(DESK)["message_id"], "from": scene.me}
+        message = {
+            **sent,
+            "message_id": 900,
+            "from": {"id": CHEN, "is_bot": False, "first_name": name},
+            "text": text,
+            "reply_to_message": card,
+        }
+        outcomes = [
+            await scene.intake.apply({"update_id": 9001, "message": message}) for _ in range(3)
+        ]
+        assert outcomes[-1] is Outcome.SET_ASIDE
+        assert scene.rows(Errand) == []
 
     async def test_an_anonymous_administrator_is_asked_to_write_as_themselves(
         self, scene: Scene
