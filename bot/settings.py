@@ -35,6 +35,7 @@ from models.policy import (
     Question,
     RejectReason,
     Review,
+    Rewards,
     Section,
     ZoneName,
 )
@@ -253,6 +254,7 @@ class Settings(BaseSettings):
     districts: DistrictFiles = Field(default_factory=DistrictFiles)
     geocoder: GeocoderSettings = Field(default_factory=GeocoderSettings)
     points: Points = Field(default_factory=Points)
+    rewards: Rewards = Field(default_factory=Rewards)
     review: Review = Field(default_factory=Review)
     limits: Limits = Field(default_factory=Limits)
     local_chat: LocalChat = Field(default_factory=LocalChat)
@@ -276,6 +278,7 @@ class Settings(BaseSettings):
             reject_reasons=self.reject_reasons,
             questions=self.questions,
             points=self.points,
+            rewards=self.rewards,
             review=self.review,
             limits=self.limits,
         )

@@ -20,6 +20,14 @@ REVIEW = "v"
 MY_REPORTS = "m"
 LANGUAGE = "l"
 RECORD = "h"
+# What riders redeem points for; the vouchers they hold.
+REWARDS = "w"
+VOUCHERS = "c"
+# A shop's confirmations; its day and its statements.
+COUNTER = "s"
+SHOP = "p"
+# What admins change of the catalogue.
+CATALOGUE = "k"
 
 
 @dataclass(frozen=True, slots=True)

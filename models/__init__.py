@@ -6,11 +6,12 @@ from models.chats import Chat, ChatBudget, ChatPause, Membership, Prompt
 from models.conversations import Conversation
 from models.drafts import Draft, DraftPhoto
 from models.errands import Errand
-from models.ledger import Account, LedgerEntry, LedgerTransaction
+from models.ledger import Account, LedgerEntry, LedgerTransaction, MonthlyBudget
 from models.outgoing import Outgoing, Pace
 from models.people import Attempt, Person, Role, Sanction, SetupCode
 from models.photos import Photo
 from models.reports import Joiner, Report, ReportEvent, ReportPhoto, Vote
+from models.rewards import Item, Shop, ShopInvite, ShopStaff, Voucher, VoucherEvent
 from models.updates import Alarm, FailedUpdate, JobRun, SeenUpdate
 
 __all__ = [
@@ -27,11 +28,13 @@ __all__ = [
     "DraftPhoto",
     "Errand",
     "FailedUpdate",
+    "Item",
     "JobRun",
     "Joiner",
     "LedgerEntry",
     "LedgerTransaction",
     "Membership",
+    "MonthlyBudget",
     "Outgoing",
     "Pace",
     "Person",
@@ -44,5 +47,10 @@ __all__ = [
     "Sanction",
     "SeenUpdate",
     "SetupCode",
+    "Shop",
+    "ShopInvite",
+    "ShopStaff",
     "Vote",
+    "Voucher",
+    "VoucherEvent",
 ]

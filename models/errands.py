@@ -18,6 +18,8 @@ class ErrandKind(StrEnum):
     RIGHTS = "rights"
     FORGET = "forget"
     MEMBER = "member"
+    # A picture from a shop that may show the code of a voucher.
+    VOUCHER = "voucher"
 
 
 class Errand(Base):

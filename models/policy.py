@@ -105,17 +105,67 @@ class Review(Section):
 
 
 class Points(Section):
-    """What an approved report earns."""
+    """What riders earn, and how much at most."""
 
     grades: tuple[int, int, int] = Field(
         (5, 10, 20), description="Points for ★, ★★ and ★★★, by contribution."
     )
+    joiner_share: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Of the reporter's points, for each who joined before; 0: none.",
+    )
+    fix_bonus: int = Field(
+        0, ge=0, le=10_000, description="For the reporter, once the fix is confirmed; 0: none."
+    )
+    fading: tuple[float, ...] = Field(
+        (1.0, 0.5, 0.25),
+        min_length=1,
+        max_length=10,
+        description="Share of the points for the first, second, third … report of one category in "
+        "one 100 m cell on one day; the last holds for all after it.",
+    )
+    per_day: int = Field(100, ge=0, description="A rider's points for one day at most; 0: no cap.")
+    hold_hours: int = Field(
+        0, ge=0, le=24 * 90, description="So long points wait before they can be spent."
+    )
+    monthly_budget: int = Field(
+        50_000, ge=0, description="Points the programme pays in a calendar month; 0: no limit."
+    )
+
+    @model_validator(mode="after")
+    def _falling(self) -> "Points":
+        falling = sorted(self.fading, reverse=True) == list(self.fading)
+        if not falling or not all(0 <= share <= 1 for share in self.fading):
+            raise ValueError("fading must be falling shares between 1 and 0")
+        return self
 
     @model_validator(mode="after")
     def _rising(self) -> "Points":
         if not 0 < self.grades[0] <= self.grades[1] <= self.grades[2] <= 10_000:
             raise ValueError("grades must be three rising numbers between 1 and 10000")
         return self
+
+
+class Rewards(Section):
+    """How points become vouchers."""
+
+    voucher_days: int = Field(
+        14, ge=1, le=366, description="A voucher is good for so long, unless its item says."
+    )
+    undo_minutes: int = Field(
+        10, ge=1, le=24 * 60, description="So long a shop may undo what it confirmed."
+    )
+    wrong_codes_per_hour: int = Field(
+        20,
+        ge=1,
+        le=1000,
+        description="Wrong codes of a shop's staff together before it has to wait.",
+    )
+    invite_days: int = Field(
+        7, ge=1, le=90, description="A link for new staff is good for so long."
+    )
 
 
 class Limits(Section):
@@ -169,6 +219,7 @@ class Policy(Section):
     reject_reasons: tuple[RejectReason, ...] = Field(min_length=1, max_length=12)
     questions: tuple[Question, ...] = Field(min_length=1, max_length=8)
     points: Points
+    rewards: Rewards = Rewards()
     review: Review
     limits: Limits
 

@@ -1,9 +1,20 @@
 """Rows in every table there is, the odd ones above all, and all of them read back."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Engine, Float, Integer, String, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Engine,
+    Float,
+    Integer,
+    String,
+    select,
+)
 
 from models import Base
 from models.base import Moment
@@ -41,6 +52,8 @@ def _value(column: Column[Any], number: int) -> Any:
     match column.type:
         case Moment():
             return datetime(2026, 2, 28, 23, 59, 59, number, tzinfo=UTC) + timedelta(days=number)
+        case Date():
+            return date(2026, 2, 28)
         case Boolean():
             return number == 1
         case JSON():
@@ -48,7 +61,8 @@ def _value(column: Column[Any], number: int) -> Any:
         case Float():
             return 118.9050000000001 / number
         case Integer():
-            return -number
+            # Of nothing else there is less than none.
+            return number if column.name == "stock" else -number
         case String() as text:
             return f"{number}{ODD_TEXT}"[: text.length]
     raise AssertionError(f"no value for a {column.type!r}")
