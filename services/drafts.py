@@ -18,6 +18,10 @@ from services.statements import Prepared
 from services.upserts import insert_object, insert_row
 
 
+# A quarter of the way round the earth: whoever is less certain knows nothing.
+ANYWHERE_M = 10_000_000.0
+
+
 class Step(StrEnum):
     """What a draft still lacks, in the order it is asked for."""
 
@@ -182,8 +186,8 @@ def set_place(
     if district is None:
         nearest, distance_m = districts.nearest(latitude, longitude)
         raise OutsideDistricts(nearest=nearest, distance_m=distance_m)
-    if accuracy_m is not None and not isfinite(accuracy_m):
-        accuracy_m = None
+    if accuracy_m is not None:
+        accuracy_m = min(max(accuracy_m, 0), ANYWHERE_M) if isfinite(accuracy_m) else None
     draft.latitude, draft.longitude, draft.accuracy_m = latitude, longitude, accuracy_m
     draft.place_source, draft.district = source, district.code
     draft.place_confirmed = accuracy_m is None or accuracy_m <= policy.limits.vague_above_m

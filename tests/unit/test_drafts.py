@@ -158,6 +158,14 @@ def test_an_accuracy_that_is_no_number_is_none(database, scene, accuracy_m):
         assert draft.place_confirmed
 
 
+@pytest.mark.parametrize(("accuracy_m", "kept"), [(1e40, 10_000_000), (-5, 0)])
+def test_an_accuracy_beyond_the_world_is_cut_to_it(database, scene, accuracy_m, kept):
+    with database.transaction() as session:
+        draft = empty(session, scene)
+        set_place(draft, scene, accuracy_m=accuracy_m)
+        assert draft.accuracy_m == kept
+
+
 @pytest.mark.parametrize(("accuracy_m", "asked"), [(None, False), (100, False), (101, True)])
 def test_a_vague_place_is_confirmed_first(database, scene, accuracy_m, asked):
     with database.transaction() as session:
