@@ -17,7 +17,6 @@ from services.refusals import OutOfDate, OutsideDistricts, SamePhoto, TooManyPho
 from services.statements import Prepared
 from services.upserts import insert_object, insert_row
 
-
 # A quarter of the way round the earth: whoever is less certain knows nothing.
 ANYWHERE_M = 10_000_000.0
 
