@@ -18,7 +18,7 @@ from bot.intake import Intake
 from bot.logs import frames_of
 from handlers import timers
 from handlers.context import Turn
-from services import boards, chats, claims, clarifications, drafts, jobs
+from services import boards, chats, claims, clarifications, drafts, jobs, vouchers
 
 log = structlog.get_logger()
 
@@ -55,6 +55,11 @@ def close_unanswered(turn: Turn) -> None:
     _each(turn, timers.close_unanswered, overdue)
 
 
+def expire_vouchers(turn: Turn) -> None:
+    """Give back the points of vouchers whose time is over."""
+    _each(turn, timers.expire_voucher, vouchers.expired(turn.session))
+
+
 def leave_unclaimed(turn: Turn) -> None:
     """Leave the groups nobody gave a purpose in time."""
     _each(turn, timers.leave_unclaimed, chats.unclaimed(turn.session))
@@ -68,6 +73,8 @@ SWEEP: tuple[Callable[[Turn], None], ...] = (
     end_claims,
     close_unanswered,
     leave_unclaimed,
+    expire_vouchers,
+    timers.watch_budget,
 )
 # Every few seconds.
 OFTEN: tuple[Callable[[Turn], None], ...] = (show_boards, deal)

@@ -15,6 +15,7 @@ from handlers import (
     roles,
     setup,
     start,
+    vouchers,
 )
 from handlers.addition import addition_conversation
 from handlers.context import Context
@@ -44,6 +45,7 @@ def routing_table() -> list[BaseHandler[Any, Context, Any]]:
         *start.HANDLERS,
         *myreports.HANDLERS,
         *points.HANDLERS,
+        *vouchers.HANDLERS,
         # Edits, forgotten buttons, and whatever is left.
         *STRAYS,
         *rest.HANDLERS,

@@ -20,6 +20,7 @@ REVIEW = "v"
 MY_REPORTS = "m"
 LANGUAGE = "l"
 RECORD = "h"
+POINTS = "t"
 # What riders redeem points for; the vouchers they hold.
 REWARDS = "w"
 VOUCHERS = "c"

@@ -12,6 +12,7 @@ from handlers.callbacks import REVIEW
 from handlers.context import Context, Turn
 from handlers.views import View, sentences
 from locales import Words
+from models import clock
 from models.workflow import State
 from services import chats
 from services.refusals import (
@@ -23,21 +24,29 @@ from services.refusals import (
     ChiefOnly,
     Claimed,
     DecidedBefore,
+    ItemGone,
     LastAdmin,
+    LimitReached,
     MovedOn,
     NoButtonOfOurs,
     NoSuchReport,
     NotBanned,
+    NotEnoughPoints,
     NotForYou,
     NothingSaid,
     NotWarnedYet,
     NotYourDecision,
+    OtherShop,
     OutOfDate,
     OutsideDistricts,
     OwnCase,
     OwnReport,
+    PriceChanged,
+    RedeemedAlready,
     Refusal,
     SamePhoto,
+    SoldOut,
+    SpendingFrozen,
     StandingInDoubt,
     TooLateToAppeal,
     TooLateToUndo,
@@ -47,6 +56,9 @@ from services.refusals import (
     TooManyVoices,
     UnknownCode,
     VotedBefore,
+    VoucherCancelled,
+    VoucherExpired,
+    VoucherUsed,
     WarnedAlready,
     WrongSetupCode,
 )
@@ -112,6 +124,59 @@ def sentence(refusal: Refusal, *, words: Words, among_colleagues: bool = False) 
             )
         case MovedOn():
             return words.tr("The other report was merged on; this cannot be undone any more.")
+        case ItemGone():
+            return words.tr("That is not on offer just now. /rewards shows what is.")
+        case SoldOut():
+            return words.tr("The last one has just gone. Your points are untouched.")
+        case PriceChanged(cost=cost):
+            return words.trn(
+                "It costs {count} point by now. Nothing was redeemed.",
+                "It costs {count} points by now. Nothing was redeemed.",
+                cost,
+            )
+        case LimitReached(limit=limit):
+            return words.trn(
+                "It is {count} for each person, and you have had yours.",
+                "It is {count} for each person, and you have had yours.",
+                limit,
+            )
+        case NotEnoughPoints(missing=missing, pending=pending):
+            lacking = words.trn("{count} point is missing.", "{count} points are missing.", missing)
+            waiting = (
+                words.trn(
+                    "{count} of them is yours already and can be spent later.",
+                    "{count} of them are yours already and can be spent later.",
+                    pending,
+                )
+                if pending
+                else ""
+            )
+            return sentences(lacking, waiting, words=words)
+        case SpendingFrozen(until=until):
+            return words.tr(
+                "Reporting is barred for you until {day}, and so is redeeming. "
+                "Your points are kept.",
+                day=words.day(until),
+            )
+        case RedeemedAlready():
+            return words.tr("That is redeemed already. /vouchers shows it.")
+        case OtherShop():
+            return words.tr("That voucher is for another shop.")
+        case VoucherUsed(at=at, shop_zh=zh, shop_en=en):
+            return words.tr(
+                "It was used already: {clock}, {shop}.",
+                clock=words.when(at, now=clock.now()),
+                shop=words.choose(zh, en),
+            )
+        case VoucherCancelled(at=at):
+            return words.tr(
+                "The rider gave it back: {clock}.", clock=words.when(at, now=clock.now())
+            )
+        case VoucherExpired(at=at):
+            return words.tr(
+                "It expired on {day}; its points went back to the rider.",
+                day=words.day(at - timedelta(seconds=1)),
+            )
         case AppealedBefore():
             return words.tr("A report can be appealed once.")
         case TooLateToAppeal(days=days):

@@ -2,11 +2,12 @@
 
 from handlers import rider_views
 from handlers.context import Turn
+from handlers.rider_views import Earned
 from locales import Words
 from models import Card, Report
 from models.cards import CardPurpose
 from models.workflow import UNDECIDED_STATES
-from services import appeals, cards, desk, ledger, people, reports
+from services import appeals, cards, desk, ledger, payments, people, reports
 
 
 def tell_riders(turn: Turn, report: Report) -> None:
@@ -24,18 +25,20 @@ def show_receipt(turn: Turn, report: Report, *, person_id: int) -> Card:
     )
     district = turn.house.districts.by_code(report.district)
     if person_id != report.reporter_id:
+        earned = _joiners_earnings(turn, report, person_id)
+        is_news = card.message_id is not None or earned.points
         view = (
-            rider_views.joined(report, district=district, words=words)
-            if report.state in UNDECIDED_STATES or card.message_id is None
-            else rider_views.outcome(report, balance=None, words=words)
+            rider_views.outcome(report, earned=earned, words=words)
+            if report.state not in UNDECIDED_STATES and is_news
+            else rider_views.joined(report, district=district, words=words)
         )
     elif report.state in UNDECIDED_STATES:
         wait = desk.usual_wait_minutes(turn.session)
         view = rider_views.receipt(report, district=district, wait_minutes=wait, words=words)
     else:
-        balance = ledger.balance(turn.session, person_id=person_id)
         may_appeal = appeals.is_open(report, policy=turn.policy)
-        view = rider_views.outcome(report, balance=balance, may_appeal=may_appeal, words=words)
+        earned = _earnings(turn, report)
+        view = rider_views.outcome(report, earned=earned, may_appeal=may_appeal, words=words)
     turn.show(card, view, is_new=is_new)
     return card
 
@@ -52,6 +55,30 @@ def close_unanswered(turn: Turn, report: Report) -> None:
         show_receipt(turn, report, person_id=person_id)
     show_receipt(turn, report, person_id=report.reporter_id)
     turn.say(report.reporter_id, rider_views.unanswered(report, _words(turn, report)))
+
+
+def _earnings(turn: Turn, report: Report) -> Earned:
+    """What the reporter was paid for a report."""
+    session, rider = turn.session, report.reporter_id
+    return Earned(
+        points=report.points or 0,
+        balance=ledger.balance(session, person_id=rider),
+        less=payments.why_less(session, report_id=report.id, person_id=rider)
+        if report.points is not None
+        else [],
+        is_reporter=True,
+    )
+
+
+def _joiners_earnings(turn: Turn, report: Report, person_id: int) -> Earned:
+    """What somebody who joined a report was paid for it."""
+    points = payments.earned(turn.session, report_id=report.id, person_id=person_id)
+    return Earned(
+        points=points or 0,
+        balance=ledger.balance(turn.session, person_id=person_id),
+        less=[],
+        is_reporter=False,
+    )
 
 
 def _words(turn: Turn, report: Report) -> Words:

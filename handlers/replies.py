@@ -110,7 +110,13 @@ def _take(seat: Seat, message: Message) -> str | None:
         if match is None:
             return seat.words.tr("The number of the other report, please, e.g. #1017.")
         number = int(match.group(1))
-        review.merge(seat.turn.session, report=seat.report, into=number, reviewer=seat.reviewer)
+        review.merge(
+            seat.turn.session,
+            report=seat.report,
+            into=number,
+            reviewer=seat.reviewer,
+            policy=seat.turn.policy,
+        )
         decided.tell(seat)
     elif prompt is not None:
         said = decided.use_words(seat, kind, text, days=prompt.text)

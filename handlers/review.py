@@ -144,6 +144,7 @@ def _merge(seat: Seat, press: Press) -> str | None:
         report=seat.report,
         into=_number(press),
         reviewer=seat.reviewer,
+        policy=seat.turn.policy,
     )
     return decided.tell(seat)
 

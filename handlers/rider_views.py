@@ -1,5 +1,7 @@
 """What riders see of their reports: the receipt, and what became of it. Nothing is read here."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from handlers import callbacks, views
@@ -8,6 +10,8 @@ from locales import Words
 from models import Report
 from models.workflow import UNDECIDED_STATES, State
 from services.districts import District
+from services.ledger import Balance
+from services.payments import Less
 
 
 def receipt(
@@ -111,23 +115,58 @@ def joined(report: Report, *, district: District | None, words: Words) -> View:
     return View(f"{head}\n{tail}")
 
 
-def outcome(report: Report, *, balance: int | None, may_appeal: bool = False, words: Words) -> View:
-    """What the reporter reads once a report is decided or withdrawn.
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What somebody was paid for a report.
+
+    Attributes:
+        points: how many.
+        balance: what they have after it.
+        less: why it is less than the stars say.
+        is_reporter: they made the report; else they joined it.
+    """
+
+    points: int
+    balance: Balance
+    less: Sequence[Less]
+    is_reporter: bool
+
+
+def outcome(report: Report, *, earned: Earned, may_appeal: bool = False, words: Words) -> View:
+    """What somebody reads once their report, or one they joined, is decided or withdrawn.
 
     Args:
         report: the report.
-        balance: the reporter's points after it; None for a joiner, who was paid none.
+        earned: what it brought them.
         may_appeal: they may still object to a rejection.
         words: the reader's language.
     """
     category = views.category_label(report, words)
     match State(report.state):
-        case State.APPROVED if balance is not None:
+        case State.APPROVED if earned.is_reporter:
             text = words.tr(
                 "✅ #{number} approved · {points} points (balance {balance})\n{category}",
                 number=report.id,
-                points=words.signed(report.points or 0),
-                balance=words.number(balance),
+                points=words.signed(earned.points),
+                balance=words.number(earned.balance.points),
+                category=category,
+            )
+            if earned.less:
+                text += "\n" + views.sentences(
+                    *(less(one, words) for one in earned.less), words=words
+                )
+            elif earned.balance.pending > 0:
+                text += "\n" + words.tr(
+                    "{points} of them wait and can be spent later.",
+                    points=words.number(earned.balance.pending),
+                )
+        case State.APPROVED if earned.points:
+            text = words.tr(
+                "✅ #{number}, which you saw too, was approved · {points} points "
+                "(balance {balance})\n{category}",
+                number=report.id,
+                points=words.signed(earned.points),
+                balance=words.number(earned.balance.points),
                 category=category,
             )
         case State.REJECTED:
@@ -138,7 +177,7 @@ def outcome(report: Report, *, balance: int | None, may_appeal: bool = False, wo
                 category=category,
                 reason=escape(answer),
             )
-            if balance is not None:
+            if earned.is_reporter:
                 rows = next_rows(report, may_appeal=may_appeal, words=words)
                 return View(text, rows=rows)
         case State.WITHDRAWN:
@@ -154,7 +193,7 @@ def outcome(report: Report, *, balance: int | None, may_appeal: bool = False, wo
         case State.UNANSWERED:
             return (
                 unanswered(report, words)
-                if balance is not None
+                if earned.is_reporter
                 else View(f"#{report.id} · {category}\n{views.state_line(report, words)}")
             )
         case _:
@@ -164,3 +203,14 @@ def outcome(report: Report, *, balance: int | None, may_appeal: bool = False, wo
                 category=category,
             )
     return View(text)
+
+
+def less(why: Less, words: Words) -> str:
+    """Why a report earned less than its stars say, in a sentence."""
+    match why:
+        case Less.FADED:
+            return words.tr("The same was reported there before on that day, so it earns less.")
+        case Less.DAY:
+            return words.tr("The points of that day are full.")
+        case Less.BUDGET:
+            return words.tr("The points of this month are used up; new ones come on the 1st.")

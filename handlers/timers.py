@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import escape
 
-from handlers import board, cards, decided, questions, receipts
+from handlers import board, cards, decided, questions, receipts, vouchers
 from handlers.context import Turn
 from handlers.conversation import REPORT
 from handlers.views import View
-from models import Chat, Draft, Person, Report
+from models import Chat, Draft, Person, Report, Voucher
 from services import (
     alarms,
     attempts,
@@ -21,6 +21,7 @@ from services import (
     outbox,
     people,
     photos,
+    programme,
     updates,
 )
 from services import cards as card_rows
@@ -40,6 +41,37 @@ def expire(turn: Turn) -> None:
     """Throw away the drafts whose time is over."""
     for person_id in drafts.discard_expired(turn.session):
         conversations.forget(turn.session, name=REPORT, key=(person_id, person_id))
+
+
+def expire_voucher(turn: Turn, voucher: Voucher) -> None:
+    """Give the points of a voucher back whose time is over."""
+    vouchers.expire(turn, voucher)
+
+
+def watch_budget(turn: Turn) -> None:
+    """Tell the admins, once a month each, that the budget is nearly and then wholly used up."""
+    month = programme.this_month(turn.session, policy=turn.policy)
+    if not month.nearly_used_up:
+        return
+    words = turn.words_of(None)
+    paid, budget = words.number(month.paid), words.number(month.budget)
+    if month.used_up:
+        key = f"budget_used_up:{month.name}"
+        text = words.tr(
+            "The points of this month are used up: {paid} of {budget}. Approved reports earn "
+            "none until the 1st, or until points.monthly_budget is raised.",
+            paid=paid,
+            budget=budget,
+        )
+    else:
+        key = f"budget_nearly:{month.name}"
+        text = words.tr(
+            "The riders have earned {paid} of this month's {budget} points.",
+            paid=paid,
+            budget=budget,
+        )
+    if alarms.ring_once(turn.session, key=key):
+        _tell_admins(turn, text)
 
 
 def look_for_undealt(turn: Turn) -> None:
@@ -166,7 +198,10 @@ def alarm(turn: Turn, *, key: str, text: str) -> None:
         key: the cause.
         text: what happened, for people who run the bot: names no rider and no place.
     """
-    if not alarms.ring(turn.session, key=key):
-        return
+    if alarms.ring(turn.session, key=key):
+        _tell_admins(turn, text)
+
+
+def _tell_admins(turn: Turn, text: str) -> None:
     for admin in people.admins(turn.session):
         turn.say(admin, View(f"🚨 {escape(text)}"))

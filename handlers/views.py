@@ -23,26 +23,29 @@ NOTE_ON_CARD = 350
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """An inline button: with a code for us, or a link.
+    """An inline button: with a code for us, a link, or something to copy.
 
     Attributes:
         text: what stands on it.
         data: our code (handlers/callbacks.py).
         url: a link instead.
+        copy_text: what it copies instead, at most 256 characters.
         style: `success`, `danger` or `primary`, where the app knows colours.
     """
 
     text: str
     data: str | None = None
     url: str | None = None
+    copy_text: str | None = None
     style: str | None = None
 
-    def markup(self) -> dict[str, str]:
+    def markup(self) -> dict[str, Any]:
         """As the Bot API takes it."""
         fields = {
             "text": self.text,
             "callback_data": self.data,
             "url": self.url,
+            "copy_text": None if self.copy_text is None else {"text": self.copy_text},
             "style": self.style,
         }
         return {name: value for name, value in fields.items() if value is not None}

@@ -61,6 +61,10 @@ class Words:
         """Points gained or taken: +10, -3."""
         return f"{'+' if value > 0 else ''}{self.number(value)}"
 
+    def percent(self, share: float) -> str:
+        """A share of a whole: 0.25 is 25%."""
+        return numbers.format_percent(share, locale=self._locale)
+
     def distance(self, metres: float) -> str:
         """A distance people can use: 40 m, 1.2 km."""
         if metres < 950:
@@ -89,6 +93,12 @@ class Words:
     def clock(self, moment: datetime) -> str:
         """The time of day: 14:05."""
         return moment.astimezone(self._zone).strftime("%H:%M")
+
+    def when(self, moment: datetime, *, now: datetime) -> str:
+        """A moment as people tell it: 14:05, and with its day where that is not today."""
+        if self.is_today(moment, now=now):
+            return self.clock(moment)
+        return self.tr("{day}, {clock}", day=self.day(moment), clock=self.clock(moment))
 
     def is_today(self, moment: datetime, *, now: datetime) -> bool:
         """Whether a moment lies on the same day as another, told in this time zone."""

@@ -10,6 +10,11 @@ from services.upserts import insert_new
 QUIET = timedelta(hours=1)
 
 
+def ring_once(session: Session, *, key: str) -> bool:
+    """Whether an alarm is to be raised that is raised once and never again."""
+    return insert_new(session, model=Alarm, values={"key": key[:128], "rang_at": clock.now()})
+
+
 def ring(session: Session, *, key: str) -> bool:
     """Whether an alarm is to be raised now.
 

@@ -29,6 +29,8 @@ SAY = "say"
 SHOW = "show"
 # A view before leaving: if it cannot be said, so be it.
 LAST_WORD = "last_word"
+# A voucher's card: sent with its QR code, its caption edited where it stands already.
+VOUCHER = "voucher"
 # The pinned message of a desk, sent or edited; and its pinning.
 BOARD = "board"
 PIN = "pinChatMessage"

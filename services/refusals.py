@@ -219,3 +219,76 @@ class TooManyGuesses(Refusal):
     """Somebody guessed wrong too often; `again_at` is when they may try again."""
 
     again_at: datetime
+
+
+class ItemGone(Refusal):
+    """What was to be redeemed is not offered (any more)."""
+
+
+class SoldOut(Refusal):
+    """Somebody took the last one."""
+
+
+@dataclass(eq=False)
+class PriceChanged(Refusal):
+    """It costs something else than was said; `cost` is what it costs now, in points."""
+
+    cost: int
+
+
+@dataclass(eq=False)
+class LimitReached(Refusal):
+    """Somebody has had as many of an item as one person may, which is `limit`."""
+
+    limit: int
+
+
+@dataclass(eq=False)
+class NotEnoughPoints(Refusal):
+    """Points are missing.
+
+    Attributes:
+        missing: how many.
+        pending: how many of these are there already and cannot be spent yet.
+    """
+
+    missing: int
+    pending: int
+
+
+@dataclass(eq=False)
+class SpendingFrozen(Refusal):
+    """Who is banned redeems nothing; `until` is when they may again."""
+
+    until: datetime
+
+
+class RedeemedAlready(Refusal):
+    """That confirmation was tapped before: the voucher is there."""
+
+
+class OtherShop(Refusal):
+    """The voucher is another shop's."""
+
+
+@dataclass(eq=False)
+class VoucherUsed(Refusal):
+    """The voucher was used: `at` when, and the name of the shop in each language."""
+
+    at: datetime
+    shop_zh: str
+    shop_en: str
+
+
+@dataclass(eq=False)
+class VoucherCancelled(Refusal):
+    """The rider gave the voucher back; `at` is when."""
+
+    at: datetime
+
+
+@dataclass(eq=False)
+class VoucherExpired(Refusal):
+    """The voucher's time is over; `at` is when it ended."""
+
+    at: datetime

@@ -15,7 +15,7 @@ from models import Report, Vote, clock
 from models.policy import Policy
 from models.reports import Verdict
 from models.workflow import DECIDED_STATES, State
-from services import claims, ledger, merges, people, reports, reviewers, workflow
+from services import claims, merges, payments, people, reports, reviewers, workflow
 from services.refusals import (
     AlreadyDecided,
     ChiefOnly,
@@ -29,7 +29,6 @@ from services.refusals import (
 from services.reviewers import Reviewer
 from services.upserts import insert_new
 
-APPROVAL = "approval"
 # Under this code a rejection in a reviewer's own words is kept.
 OWN_WORDS = "own_words"
 MOST_CHARACTERS = 300
@@ -118,7 +117,7 @@ def approve(
         desk_size=desk_size,
     ):
         return
-    points = policy.points.grades[grade - 1]
+    payment = payments.for_approval(session, report=report, grade=grade, policy=policy)
     workflow.move(
         session,
         report=report,
@@ -126,26 +125,13 @@ def approve(
         actor=reviewer.actor,
         actor_id=reviewer.id,
         grade=grade,
-        points=points,
+        points=payment.points,
         reject_reason=None,
         reason_text_zh=None,
         reason_text_en=None,
         **_decision(session, report, reviewer),
     )
-    ledger.pay_rider(
-        session,
-        person_id=report.reporter_id,
-        points=points,
-        rule=APPROVAL,
-        # Approved anew after an undoing, it is paid anew, and each time once.
-        subject=_subject(report, ledger.count(session, rule=APPROVAL, report_id=report.id)),
-        terms={"grade": grade, "grades": list(policy.points.grades)},
-        report_id=report.id,
-    )
-
-
-def _subject(report: Report, number: int) -> str:
-    return f"report:{report.id}" if number == 0 else f"report:{report.id}#{number + 1}"
+    payments.pay_approval(session, report=report, payment=payment, policy=policy)
 
 
 def reject(
@@ -326,14 +312,19 @@ def _decided(report: Report, reviewer: Reviewer, *, name: str) -> dict[str, Any]
     }
 
 
-def merge(session: Session, *, report: Report, into: int, reviewer: Reviewer) -> Report:
+def merge(
+    session: Session, *, report: Report, into: int, reviewer: Reviewer, policy: Policy
+) -> Report:
     """Decide that a report is the same hazard as another one; its rider follows that one then.
+
+    Where the other is approved already, its riders get a joiner's share at once.
 
     Args:
         session: the transaction; the report's row is locked in it.
         report: the one on the card.
         into: the number of the other.
         reviewer: who decides.
+        policy: what a joiner's share is today.
 
     Returns:
         The other report.
@@ -363,6 +354,7 @@ def merge(session: Session, *, report: Report, into: int, reviewer: Reviewer) ->
         **_decided(report, reviewer, name=reviewer.name),
     )
     merges.bring_along(session, report=report, into=other)
+    payments.settle_joiners(session, report=other, policy=policy)
     return other
 
 
@@ -460,9 +452,11 @@ def undo(session: Session, *, report: Report, reviewer: Reviewer, policy: Policy
         merged_into=None,
     )
     if was == State.APPROVED:
-        ledger.reverse_last(session, rule=APPROVAL, report_id=report.id)
+        payments.take_back(session, report=report, policy=policy)
     if was == State.DUPLICATE and into is not None:
         merges.take_back(session, report=report, into=into)
+        root = session.get_one(Report, into)
+        payments.settle_joiners(session, report=root, policy=policy)
     if target is State.SECOND and was != State.DUPLICATE:
         _delete_vote(session, report=report, reviewer=reviewer)
 

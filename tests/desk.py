@@ -167,9 +167,10 @@ def check_money(record: Record, number: int) -> None:
         (event.kind, event.from_state) == ("undone", State.APPROVED)
         for event in record.events[number]
     )
-    assert rules[review.APPROVAL] == kinds["approved"]
-    assert rules[ledger.REVERSAL] == undone
-    assert rules[review.APPROVAL] - undone == (report.state == State.APPROVED)
+    assert rules[ledger.APPROVAL] == kinds["approved"]
+    taken_back = [one for one in record.bookings[number] if one.rule == ledger.REVERSAL]
+    assert sum(one.terms["of"] == ledger.APPROVAL for one in taken_back) == undone
+    assert rules[ledger.APPROVAL] - undone == (report.state == State.APPROVED)
     assert (report.points is not None) == (report.state == State.APPROVED)
 
 
@@ -233,12 +234,30 @@ def check_duplicates(street: Street, record: Record) -> None:
         assert sorted(joiners) == sorted(followers(number))
 
 
+def rounded(points: float) -> int:
+    return max(1, int(points + 0.5))
+
+
 def check_balances(street: Street, record: Record) -> None:
     owed = Counter()
-    for report in record.reports.values():
-        if report.state == State.APPROVED:
-            assert report.points == street.policy.points.grades[report.grade - 1]
-            owed[report.reporter_id] += report.points
+    rules = street.policy.points
+    for number, report in record.reports.items():
+        if report.state != State.APPROVED:
+            continue
+        approval = [one for one in record.bookings[number] if one.rule == ledger.APPROVAL][-1]
+        worth, full = approval.terms["worth"], rules.grades[report.grade - 1]
+        assert worth in {rounded(full * share) for share in rules.fading}
+        assert report.points == approval.terms["points"] == worth
+        owed[report.reporter_id] += worth
+        approved = max(one.id for one in record.events[number] if one.kind == "approved")
+        early = {
+            one.actor_id
+            for one in record.events[number]
+            if one.kind == "joined" and one.id < approved
+        }
+        for joiner in record.joiners[number]:
+            if joiner.merged_from is not None or joiner.person_id in early:
+                owed[joiner.person_id] += rounded(worth * rules.joiner_share)
     assert {who: points for who, points in record.balances.items() if points} == owed
 
 

@@ -374,8 +374,9 @@ class TestDuplicate:
         assert f"和更早的 #{first.id} 是同一处" in scene.said(RIDER_ZH)
         assert "还有 1 位骑手" in text_of(card_of(scene, first))
         await tap(scene, LIN, first, "★★")
-        assert f"#{first.id}" in scene.said(RIDER_ZH)
-        assert len(scene.rows(LedgerTransaction)) == 1
+        # Who saw it, too, gets a share.
+        assert f"#{first.id} 已采纳 · +2 分（余额 2）" in scene.said(RIDER_ZH)
+        assert [t.rule for t in scene.rows(LedgerTransaction)] == ["approval", "joiner"]
 
     async def test_undoing_a_merger_takes_the_rider_along(self, scene: Scene) -> None:
         first, second = await self.two(scene)

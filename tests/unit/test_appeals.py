@@ -76,7 +76,7 @@ def test_a_rejection_is_appealed_and_somebody_else_decides(database, scene, midd
             None,
             None,
         )
-        assert ledger.balance(session, person_id=report.reporter_id) == 10
+        assert ledger.balance(session, person_id=report.reporter_id).points == 10
 
 
 def test_a_second_rejection_is_the_last_word(database, scene):
@@ -113,7 +113,7 @@ def test_undoing_the_answer_to_an_appeal_leads_back_to_it(database, scene):
         approve(session, report, scene, CHEN)
         undo(session, report, scene, CHEN)
         assert (report.state, report.appealed_against) == ("appealed", 7)
-        assert ledger.balance(session, person_id=report.reporter_id) == 0
+        assert ledger.balance(session, person_id=report.reporter_id).points == 0
         with pytest.raises(DecidedBefore):
             approve(session, report, scene, LIN)
         reject(session, report, scene, CHEN)

@@ -107,7 +107,11 @@ def rejecting(street, who):
 
 def merging(street, who, into):
     return lambda session, report: review.merge(
-        session, report=report, into=into, reviewer=street.reviewers[who]
+        session,
+        report=report,
+        into=into,
+        reviewer=street.reviewers[who],
+        policy=street.policy,
     )
 
 

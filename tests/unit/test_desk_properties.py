@@ -49,7 +49,7 @@ def reject(street, session, report, choice):
 
 def merge(street, session, report, choice):
     into = street.numbers[choice.number % len(street.numbers)]
-    review.merge(session, report=report, into=into, reviewer=choice.reviewer)
+    review.merge(session, report=report, into=into, reviewer=choice.reviewer, policy=street.policy)
 
 
 def undo(street, session, report, choice):

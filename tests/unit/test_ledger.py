@@ -9,15 +9,15 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from models import Account, LedgerEntry, LedgerTransaction, clock
-from models.ledger import AccountKind
 from services import ledger
 
 
 def pay(session, person_id=1, points=10, subject="report:1", rule="approval", **told):
-    return ledger.pay_rider(
+    return ledger.move(
         session,
-        person_id=person_id,
         points=points,
+        source=ledger.PROGRAMME,
+        to=ledger.rider(person_id),
         rule=rule,
         subject=subject,
         terms={"grade": 2},
@@ -35,7 +35,7 @@ def test_a_payment_reaches_the_rider_and_leaves_the_programme(database):
             .join(Account, Account.id == LedgerEntry.account_id)
             .order_by(LedgerEntry.id)
         ).all()
-    assert rows == [("rider", 5, 10), ("programme", 0, -10)]
+    assert rows == [("programme", 0, -10), ("rider", 5, 10)]
 
 
 def test_nothing_is_paid_twice_under_the_same_rule_and_subject(database):
@@ -46,8 +46,8 @@ def test_nothing_is_paid_twice_under_the_same_rule_and_subject(database):
         assert not pay(session, person_id=2)
 
     with database.transaction() as session:
-        assert ledger.balance(session, person_id=1) == 10
-        assert ledger.balance(session, person_id=2) == 0
+        assert ledger.balance(session, person_id=1).points == 10
+        assert ledger.balance(session, person_id=2).points == 0
         assert session.scalar(select(func.count(LedgerTransaction.id))) == 1
 
 
@@ -56,7 +56,7 @@ def test_another_rule_or_subject_pays_again(database, other):
     with database.transaction() as session:
         assert pay(session)
         assert pay(session, **other)
-        assert ledger.balance(session, person_id=1) == 20
+        assert ledger.balance(session, person_id=1).points == 20
 
 
 def test_the_database_itself_refuses_a_second_booking(database):
@@ -65,11 +65,10 @@ def test_the_database_itself_refuses_a_second_booking(database):
         session.add_all([LedgerTransaction(**values), LedgerTransaction(**values)])
 
 
-@pytest.mark.parametrize("points", [0, -5])
-def test_only_points_can_be_paid(database, points):
+def test_less_than_nothing_is_moved_the_other_way_round(database):
     with database.transaction() as session:
-        with pytest.raises(ValueError, match="only points can be paid"):
-            pay(session, points=points)
+        with pytest.raises(ValueError, match="the other way round"):
+            pay(session, points=-5)
         assert session.scalar(select(func.count(LedgerTransaction.id))) == 0
 
 
@@ -84,16 +83,16 @@ def test_the_terms_and_the_moment_are_kept_with_the_booking(database, midday):
 
 def test_an_account_is_opened_once(database):
     with database.transaction() as session:
-        first = ledger.account_id(session, kind=AccountKind.RIDER, owner_id=1)
+        first = ledger.account_id(session, holder=ledger.rider(1))
     with database.transaction() as session:
-        assert ledger.account_id(session, kind=AccountKind.RIDER, owner_id=1) == first
-        assert ledger.account_id(session, kind=AccountKind.PROGRAMME, owner_id=1) != first
+        assert ledger.account_id(session, holder=ledger.rider(1)) == first
+        assert ledger.account_id(session, holder=ledger.shop(1)) != first
         assert session.scalar(select(func.count(Account.id))) == 2
 
 
 def test_who_was_never_paid_has_nothing(database):
     with database.transaction() as session:
-        assert ledger.balance(session, person_id=1) == 0
+        assert ledger.balance(session, person_id=1).points == 0
         assert ledger.statement(session, person_id=1) == []
 
 
@@ -109,8 +108,12 @@ def test_a_statement_tells_the_newest_first_each_with_its_report(database, scene
     with database.transaction() as session:
         lines = ledger.statement(session, person_id=rider.id, limit=2)
     assert lines == [
-        ledger.Line(numbers[2], "approval", numbers[2], midday + timedelta(minutes=2)),
-        ledger.Line(numbers[1], "approval", numbers[1], midday + timedelta(minutes=1)),
+        ledger.Line(
+            numbers[2], "approval", numbers[2], None, {"grade": 2}, midday + timedelta(minutes=2)
+        ),
+        ledger.Line(
+            numbers[1], "approval", numbers[1], None, {"grade": 2}, midday + timedelta(minutes=1)
+        ),
     ]
 
 
@@ -120,7 +123,7 @@ def test_a_payment_rolled_back_never_happened(database):
         session.rollback()
 
     with database.transaction() as session:
-        assert ledger.balance(session, person_id=1) == 0
+        assert ledger.balance(session, person_id=1).points == 0
         assert pay(session)
 
 
@@ -144,7 +147,7 @@ def test_the_books_always_balance(database, payments):
                 assert subject in expected
         for rider in (1, 2, 3):
             owed = sum(points for who, points in expected.values() if who == rider)
-            assert ledger.balance(session, person_id=rider) == owed
+            assert ledger.balance(session, person_id=rider).points == owed
         sums = session.execute(
             select(func.sum(LedgerEntry.points), func.count()).group_by(LedgerEntry.transaction_id)
         ).all()

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from bot.settings import load
 from models import Joiner, Report, ReportEvent, Vote, clock
 from models.workflow import OPEN_STATES, State
 from services import appeals, claims, clarifications, merges, reports, review
@@ -28,10 +29,12 @@ LIN = Reviewer(7, "林", is_chief=False)
 CHEN = Reviewer(8, "陈", is_chief=False)
 WANG = Reviewer(9, "王", is_chief=True)
 ZHAO = Reviewer(10, "赵", is_chief=False)
+POLICY = load().policy
 
 
 def merge(session, report, into, reviewer=LIN):
-    return review.merge(session, report=report, into=into.id, reviewer=reviewer)
+    into = getattr(into, "id", into)
+    return review.merge(session, report=report, into=into, reviewer=reviewer, policy=POLICY)
 
 
 def undo(session, report, scene, reviewer=LIN):
@@ -173,7 +176,7 @@ def test_no_report_is_a_duplicate_of_itself_or_of_none(database, scene):
         report = scene.report(session)
         for number in (report.id, report.id + 1):
             with pytest.raises(NoSuchReport) as refused:
-                review.merge(session, report=report, into=number, reviewer=LIN)
+                merge(session, report, number)
             assert refused.value.number == number
         assert report.state == "submitted"
 

@@ -111,7 +111,7 @@ def test_everything_arrives(lived, other):
     assert counts == {name: len(found) for name, found in rows.all_rows(other.engine).items()}
     assert {name: done for name, done, total in told if done == total} == counts
     with Session(other.engine) as session:
-        assert ledger.balance(session, person_id=rider) > 0
+        assert ledger.balance(session, person_id=rider).points > 0
 
 
 def test_many_rows_arrive_in_batches(database, other, monkeypatch, midday):

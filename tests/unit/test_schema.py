@@ -86,7 +86,7 @@ def test_upgrading_a_filled_database_loses_nothing(bare_engine, scene):
     with Session(bare_engine) as session:
         assert session.get(Report, report_id).grade == 2
         assert session.get(Person, rider_id) is not None
-        assert ledger.balance(session, person_id=rider_id) == 10
+        assert ledger.balance(session, person_id=rider_id).points == 10
 
 
 def test_a_filled_database_can_go_all_the_way_down(bare_engine, scene):
