@@ -1,4 +1,4 @@
-"""What is paid for reports: grades, shares, fading, caps, the month's budget; each told in terms."""
+"""What is paid for reports: grades, shares, fading, caps, the month's budget."""
 
 from datetime import timedelta
 
