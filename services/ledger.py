@@ -158,6 +158,12 @@ def move(
     )
 
 
+def find(session: Session, *, rule: str, subject: str) -> int | None:
+    """The number of a transaction; None if nothing was booked under that rule for that subject."""
+    found: int | None = _TRANSACTION.scalar(session, rule=rule, subject=subject)
+    return found
+
+
 def reverse(session: Session, *, transaction_id: int, why: str) -> bool:
     """Book a transaction back, by a reversing entry, once.
 

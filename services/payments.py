@@ -279,18 +279,11 @@ def _pay(
 
 
 def _take_back(session: Session, *, booking: ledger.Standing, why: str, policy: Policy) -> None:
-    if ledger.reverse(session, transaction_id=booking.id, why=why):
+    taken = ledger.reverse(session, transaction_id=booking.id, why=why)
+    # What was paid before there was a budget was not counted either.
+    if taken and "budget" in booking.terms:
         month = programme.name_of(booking.at, policy=policy)
-        points = _points_of(booking)
-        programme.note_payment(session, month=month, points=-points)
-
-
-def _points_of(booking: ledger.Standing) -> int:
-    """What a payment was; before there were limits it was what the grade said."""
-    terms = booking.terms
-    if "points" in terms:
-        return int(terms["points"])
-    return int(terms["grades"][terms["grade"] - 1])
+        programme.note_payment(session, month=month, points=-booking.terms["points"])
 
 
 def _approved_there(session: Session, *, report: Report, day: date, policy: Policy) -> int:
