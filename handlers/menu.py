@@ -6,6 +6,8 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("report", N_("Report a hazard")),
     ("myreports", N_("Your reports")),
     ("points", N_("Your points")),
+    ("rewards", N_("What points are good for")),
+    ("vouchers", N_("Your vouchers")),
     ("language", N_("中文 / English")),
     ("cancel", N_("Throw the unfinished report away")),
     ("help", N_("How it works")),
