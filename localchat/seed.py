@@ -19,6 +19,7 @@ ENGLISH_RIDER = 2002
 LIN = 3001
 CHEN = 3002
 RESIDENT = 4001
+SHOPKEEPER = 5001
 
 _PEOPLE: tuple[tuple[Json, str, dict[str, str]], ...] = (
     (
@@ -59,6 +60,14 @@ _PEOPLE: tuple[tuple[Json, str, dict[str, str]], ...] = (
         {
             "en": "Lives near Yongjia Road; wants to know what changed in her street.",
             "zh": "住在永嘉路边，想知道家门口的路修好没有。",
+        },
+    ),
+    (
+        {"id": SHOPKEEPER, "first_name": "阿忠", "last_name": "郑", "language_code": "zh-hans"},
+        "shop",
+        {
+            "en": "Runs a noodle shop; hands out soup for points.",
+            "zh": "开面馆，骑手拿积分来换汤面。",
         },
     ),
 )

@@ -330,6 +330,7 @@ async def test_the_page_the_map_and_the_samples(world, tmp_path):
             "rider",
             "reviewer",
             "resident",
+            "shop",
         }
         assert found["notice"]["zh"]
 
