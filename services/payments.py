@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import Joiner, Report, clock
@@ -290,19 +290,17 @@ def _approved_there(session: Session, *, report: Report, day: date, policy: Poli
     """How many others of the kind are approved in the same cell, made on the same local day."""
     begin = datetime.combine(day, datetime.min.time(), policy.zone)
     end = datetime.combine(day + timedelta(days=1), datetime.min.time(), policy.zone)
-    found = session.scalar(
-        select(func.count())
-        .select_from(Report)
-        .where(
+    states = session.scalars(
+        select(Report.state).where(
             Report.cell == report.cell,
             Report.category == report.category,
             Report.created_at >= begin,
             Report.created_at < end,
             Report.id != report.id,
-            Report.state == State.APPROVED,
         )
     )
-    return found or 0
+    # Asked for by state, they might be looked for among all approved of the day, wherever they lie.
+    return sum(state == State.APPROVED for state in states)
 
 
 def _local_day(moment: datetime, policy: Policy) -> date:
