@@ -135,6 +135,7 @@ def _place(report: Report, facts: CardFacts, words: Words) -> str:
         PlaceSource.LIVE: words.tr("live location"),
         PlaceSource.ADDRESS: words.tr("typed address"),
         PlaceSource.FILE: words.tr("from the photo"),
+        PlaceSource.SPOT: words.tr("code on a poster"),
     }
     details = [kind] if (kind := kinds.get(report.place_source)) else []
     if report.accuracy_m:

@@ -24,12 +24,14 @@ from services.refusals import (
     ChiefOnly,
     Claimed,
     DecidedBefore,
+    InviteNotValid,
     ItemGone,
     LastAdmin,
     LimitReached,
     MovedOn,
     NoButtonOfOurs,
     NoSuchReport,
+    NoSuchSpot,
     NotBanned,
     NotEnoughPoints,
     NotForYou,
@@ -227,6 +229,10 @@ def sentence(refusal: Refusal, *, words: Words, among_colleagues: bool = False) 
             return words.tr(
                 "That code is not valid. The newest one is shown where the bot was started."
             )
+        case InviteNotValid():
+            return words.tr("That invitation is not valid any more. Ask for a new one.")
+        case NoSuchSpot():
+            return words.tr("That code names no place. Send the place yourself, please.")
         case TooManyGuesses(again_at=again_at):
             # Told in whole minutes, none too early.
             soonest = again_at + timedelta(seconds=59)

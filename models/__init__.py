@@ -11,7 +11,7 @@ from models.outgoing import Outgoing, Pace
 from models.people import Attempt, Person, Role, Sanction, SetupCode
 from models.photos import Photo
 from models.reports import Joiner, Report, ReportEvent, ReportPhoto, Vote
-from models.rewards import Item, Shop, ShopInvite, ShopStaff, Voucher, VoucherEvent
+from models.rewards import Item, Shop, ShopInvite, ShopStaff, ShopStatement, Voucher, VoucherEvent
 from models.updates import Alarm, FailedUpdate, JobRun, SeenUpdate
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "Shop",
     "ShopInvite",
     "ShopStaff",
+    "ShopStatement",
     "Vote",
     "Voucher",
     "VoucherEvent",

@@ -24,7 +24,7 @@ class Draft(Base):
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
     accuracy_m: Mapped[float | None]
-    # pin, venue, live, address, file: see models.reports.PlaceSource
+    # pin, venue, live, address, file, spot: see models.reports.PlaceSource
     place_source: Mapped[str | None] = mapped_column(String(16))
     # A place too vague to take unasked waits here for the rider's word.
     place_confirmed: Mapped[bool] = mapped_column(default=False)

@@ -27,6 +27,7 @@ class PlaceSource(StrEnum):
     LIVE = "live"
     ADDRESS = "address"
     FILE = "file"
+    SPOT = "spot"
 
 
 class Report(Base):

@@ -69,6 +69,17 @@ class ShopInvite(Base):
     used_at: Mapped[datetime | None]
 
 
+class ShopStatement(Base):
+    """A statement that was sent by itself. Its key is what keeps any from being sent twice."""
+
+    __tablename__ = "shop_statement"
+
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.id"), primary_key=True)
+    # A day or a month in the programme's zone: 2026-11-24, 2026-11.
+    period: Mapped[str] = mapped_column(String(10), primary_key=True)
+    written_at: Mapped[datetime]
+
+
 class Item(Base):
     """Something a shop hands out for points."""
 

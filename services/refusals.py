@@ -214,6 +214,14 @@ class WrongSetupCode(Refusal):
     """It looks like the one-time code of the first admin, and is not."""
 
 
+class InviteNotValid(Refusal):
+    """A shop's invitation is used, has run out, or never was one."""
+
+
+class NoSuchSpot(Refusal):
+    """A link names a place that is nowhere on earth."""
+
+
 @dataclass(eq=False)
 class TooManyGuesses(Refusal):
     """Somebody guessed wrong too often; `again_at` is when they may try again."""

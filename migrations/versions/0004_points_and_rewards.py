@@ -70,6 +70,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_shop_invite_shop_id", "shop_invite", ["shop_id"])
     op.create_table(
+        "shop_statement",
+        sa.Column("shop_id", BIG, nullable=False),
+        sa.Column("period", sa.String(length=10), nullable=False),
+        sa.Column("written_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("fk_shop_statement_shop_id")),
+        sa.PrimaryKeyConstraint("shop_id", "period", name=op.f("pk_shop_statement")),
+    )
+    op.create_table(
         "item",
         sa.Column("id", BIG, nullable=False),
         sa.Column("code", sa.String(length=32), nullable=False),
@@ -178,6 +186,7 @@ def downgrade() -> None:
         "voucher_event",
         "voucher",
         "item",
+        "shop_statement",
         "shop_invite",
         "shop_staff",
         "shop",
