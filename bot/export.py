@@ -44,11 +44,11 @@ def _csv(rows: Iterable[Row], file: TextIO) -> None:
         if writer is None:
             writer = csv.DictWriter(file, fieldnames=list(row))
             writer.writeheader()
-        writer.writerow({name: _harmless(value) for name, value in row.items()})
+        writer.writerow({name: harmless(value) for name, value in row.items()})
 
 
-def _harmless(value: Any) -> Any:
-    # A spreadsheet runs what begins like a formula; riders write the notes.
+def harmless(value: Any) -> Any:
+    """A value as it may stand in a spreadsheet, which runs what begins like a formula."""
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return f"'{value}"
     return value

@@ -26,6 +26,7 @@ from telegram.error import (
     TelegramError,
 )
 
+from bot import papers
 from bot.aiohttp_request import was_not_sent
 from bot.bot_api import BotApi, Upload
 from bot.database import Database, is_away, is_full
@@ -35,7 +36,7 @@ from handlers import cards, timers
 from handlers.context import ButtonAnswer, House, Turn
 from models import clock
 from models.outgoing import Guarantee
-from services import outbox
+from services import outbox, shop_statements
 from services.outbox import (
     Again,
     Claimed,
@@ -49,6 +50,7 @@ from services.outbox import (
     Unreachable,
 )
 from services.photo_store import PhotoStore, StoreAway
+from services.shop_statements import Form
 
 log = structlog.get_logger()
 
@@ -252,6 +254,9 @@ class Outbox:
                 log.warning("topic_not_there", outgoing=sending.id, origin=sending.origin)
                 return await self._send(replace(sending, payload=_without_topic(sending)))
             outcome, reason = outcome_of(error, sending), type(error).__name__
+        except DBAPIError as error:
+            # Only a statement asks the database on its way out.
+            outcome, reason = _later(sending, error), type(error).__name__
         except StoreAway as error:
             if sending.tries >= WAITS_FOR_A_COPY:
                 log.warning("picture_left_out", outgoing=sending.id, origin=sending.origin)
@@ -292,6 +297,8 @@ class Outbox:
                 return await self._album(sending)
             case outbox.BOARD:
                 return await self._board(sending)
+            case outbox.STATEMENT:
+                return await self._statement(sending)
         await self._api.call(sending.method, {**sending.payload, "chat_id": sending.chat_id})
         return Sent(sending.id)
 
@@ -396,6 +403,25 @@ class Outbox:
         return Sent(
             sending.id, uploaded=_uploaded([p for p, _ in uploaded], [m for _, m in uploaded])
         )
+
+    async def _statement(self, sending: Sending) -> Sent:
+        payload, policy = sending.payload, self._house.policy
+        period = shop_statements.named(payload["period"], policy.zone)
+        if period is None:
+            raise ValueError(f"no period: {payload['period']!r}")
+        statement = await self._database.run(
+            partial(shop_statements.statement, shop_id=payload["shop_id"], period=period)
+        )
+        form = Form(payload["form"])
+        words = self._house.words.get(payload["language"])
+        words = words or self._house.words[policy.languages.default]
+        data = await asyncio.to_thread(papers.drawn, statement, form=form, words=words)
+        parameters = _message_parameters(sending)
+        parameters.pop("link_preview_options")
+        parameters["caption"] = parameters.pop("text")
+        parameters["document"] = Upload(papers.file_name(statement, form), data)
+        message = await self._api.call("sendDocument", parameters)
+        return Sent(sending.id, message_id=message["message_id"])
 
     async def _photo(self, picture: Picture) -> str | Upload | None:
         if picture.file_id is not None:

@@ -18,7 +18,16 @@ from bot.intake import Intake
 from bot.logs import frames_of
 from handlers import timers
 from handlers.context import Turn
-from services import boards, chats, claims, clarifications, drafts, jobs, vouchers
+from services import (
+    boards,
+    chats,
+    claims,
+    clarifications,
+    drafts,
+    jobs,
+    shop_statements,
+    vouchers,
+)
 
 log = structlog.get_logger()
 
@@ -27,6 +36,8 @@ Item = TypeVar("Item")
 SWEEP_S = 30
 # A group takes a message every three seconds.
 OFTEN_S = 3
+# Statements go out in the morning; what was missed then, later in the day, but not at night.
+STATEMENT_HOURS, STATEMENT_MINUTE = "7-21", 5
 
 
 def remind(turn: Turn) -> None:
@@ -65,6 +76,12 @@ def leave_unclaimed(turn: Turn) -> None:
     _each(turn, timers.leave_unclaimed, chats.unclaimed(turn.session))
 
 
+def send_statements(turn: Turn) -> None:
+    """Send shops and admins the statements of the days and the month that are over."""
+    due = shop_statements.due(turn.session, zone=turn.policy.zone)
+    _each(turn, timers.send_statement, due)
+
+
 # Every half minute; running one twice changes nothing.
 SWEEP: tuple[Callable[[Turn], None], ...] = (
     remind,
@@ -99,6 +116,10 @@ def scheduler(intake: Intake, zone: ZoneInfo) -> AsyncIOScheduler:
     for part in OFTEN:
         timetable.add_job(_job(intake, part, noted=False), IntervalTrigger(seconds=OFTEN_S))
     timetable.add_job(_job(intake, timers.tidy), CronTrigger(hour=4, minute=15, timezone=zone))
+    timetable.add_job(
+        _job(intake, send_statements),
+        CronTrigger(hour=STATEMENT_HOURS, minute=STATEMENT_MINUTE, timezone=zone),
+    )
     return timetable
 
 

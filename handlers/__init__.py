@@ -14,6 +14,7 @@ from handlers import (
     review,
     roles,
     setup,
+    shop,
     start,
     vouchers,
 )
@@ -46,6 +47,7 @@ def routing_table() -> list[BaseHandler[Any, Context, Any]]:
         *myreports.HANDLERS,
         *points.HANDLERS,
         *vouchers.HANDLERS,
+        *shop.HANDLERS,
         # Edits, forgotten buttons, and whatever is left.
         *STRAYS,
         *rest.HANDLERS,

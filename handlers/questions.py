@@ -8,8 +8,9 @@ from handlers.context import Turn
 from handlers.views import Button, View
 from locales import Words
 from models import Draft, clock
-from services import photos, reports
+from services import photos, reports, spots
 from services.drafts import Step
+from services.spots import Spot
 
 # Buttons of the likeliest categories on the first keyboard; the rest is one tap away.
 LIKELY = 3
@@ -24,7 +25,7 @@ def question(turn: Turn, draft: Draft, step: Step, lead: str = "") -> View:
         case Step.PHOTO:
             text = words.tr("Now a photo of it, please.")
             if draft.has_place:
-                text = f"{_place(turn, draft)}\n{text}"
+                text = f"{_known(turn, draft)}\n{text}"
             return View(views.sentences(lead, text, words=words))
         case Step.PLACE:
             text = words.tr("Where is it?")
@@ -53,13 +54,45 @@ def question(turn: Turn, draft: Draft, step: Step, lead: str = "") -> View:
             return View(views.sentences(lead, text, words=words), rows=((again,),))
 
 
+def about_spot(turn: Turn, draft: Draft, spot: Spot) -> View:
+    """The message that asks whether what was begun is about the spot whose code was scanned."""
+    words, pack = turn.words, callbacks.pack
+    text = words.tr(
+        "You have begun a report already. Is it about this spot: {place}?",
+        place=_place_at(turn, spot.latitude, spot.longitude),
+    )
+    here = pack(DRAFT, "spot", draft.id, spots.packed(spot))
+    return View(
+        text,
+        rows=(
+            (
+                Button(words.tr("Yes, here"), here, style="primary"),
+                Button(words.tr("Elsewhere"), pack(DRAFT, "keep", draft.id)),
+            ),
+        ),
+    )
+
+
+def _known(turn: Turn, draft: Draft) -> str:
+    """What a draft without a photo has: its place, after its kind if that is known, too."""
+    category = turn.policy.category(draft.category or "")
+    if category is None:
+        return _place(turn, draft)
+    name = turn.words.choose(category.name.zh, category.name.en)
+    return f"{category.emoji} {escape(name)} · {_place(turn, draft)}"
+
+
 def _place(turn: Turn, draft: Draft) -> str:
     assert draft.latitude is not None
     assert draft.longitude is not None
+    return _place_at(turn, draft.latitude, draft.longitude)
+
+
+def _place_at(turn: Turn, latitude: float, longitude: float) -> str:
     districts = turn.house.districts
-    near = districts.near_place(draft.latitude, draft.longitude, reports.NEAR_PLACE_M)
+    near = districts.near_place(latitude, longitude, reports.NEAR_PLACE_M)
     return views.place_line(
-        district=districts.by_code(draft.district or ""),
+        district=districts.locate(latitude, longitude),
         near_zh=near[0].name_zh if near else "",
         near_en=near[0].name_en if near else "",
         words=turn.words,

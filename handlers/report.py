@@ -12,6 +12,8 @@
 Every state takes everything: a second photo, another place, words, a voice note. What a rider has
 given is in the draft and is never asked for again; the state only says what was asked last.
 /cancel throws the draft away.
+
+The code on a poster (a spot's link) puts place and kind in at once, and a photo is asked for.
 """
 
 from collections.abc import Callable, Coroutine
@@ -45,10 +47,11 @@ from handlers.views import Button, View
 from models import Draft, Report
 from models.errands import ErrandKind
 from models.reports import PlaceSource
-from services import albums, conversations, drafts, errands, notes, photos, reports
+from services import albums, conversations, drafts, errands, notes, photos, reports, spots
 from services.drafts import Step
 from services.refusals import (
     AlreadyDecided,
+    NoSuchSpot,
     OutOfDate,
     OutsideDistricts,
     Refusal,
@@ -56,6 +59,7 @@ from services.refusals import (
     UnknownCode,
 )
 from services.sanctions import banned_until
+from services.spots import Spot
 
 END = ConversationHandler.END
 State = str | int
@@ -384,6 +388,21 @@ def submit_now(update: Update, turn: Turn, draft: Draft) -> State:
     return ask(turn, draft)
 
 
+@_of_draft
+def take_spot(update: Update, turn: Turn, draft: Draft) -> State:
+    """What was begun is about the spot whose code was scanned meanwhile."""
+    spot = spots.unpacked(callbacks.pressed(update).argument)
+    if spot is None:
+        raise OutOfDate
+    return _fill_in(turn, draft, spot)
+
+
+@_of_draft
+def keep_draft(update: Update, turn: Turn, draft: Draft) -> State:
+    """What was begun is about another place than the spot whose code was scanned."""
+    return _keep_asking(turn, "")
+
+
 async def cancel(update: Update, context: Context) -> State:
     """Throw the draft away."""
     turn = context.turn
@@ -469,6 +488,60 @@ async def follow_edit(update: Update, context: Context) -> None:
     )
     if report is not None:
         cards.refresh_review_cards(turn, report)
+
+
+def begin_at(turn: Turn, spot: Spot | None) -> None:
+    """Start a report at a street spot whose code was scanned.
+
+    What a rider has begun with a photo or a place may be about something else: they are asked, and
+    nothing of it is changed before. It is not submitted by a link alone.
+
+    Args:
+        turn: the transaction.
+        spot: what the code stands for; None if for nothing.
+
+    Raises:
+        NoSuchSpot: the code stands for nothing.
+        OutsideDistricts: the spot lies outside all districts; what was begun is as it was.
+        Banned: the rider may not report for a while.
+    """
+    if spot is None:
+        raise NoSuchSpot
+    sanctions.require_may_report(turn)
+    draft = drafts.current(turn.session, person_id=turn.me.id)
+    districts = turn.house.districts
+    if districts.locate(spot.latitude, spot.longitude) is None:
+        nearest, distance_m = districts.nearest(spot.latitude, spot.longitude)
+        raise OutsideDistricts(nearest=nearest, distance_m=distance_m, draft_kept=draft is not None)
+    begun = draft is not None and (
+        draft.has_place or drafts.photo_count(turn.session, draft=draft) > 0
+    )
+    if draft is None or not begun:
+        stand_at(turn, _fill_in(turn, _start(turn), spot))
+        return
+    _end_addition(turn)
+    drafts.touch(draft, policy=turn.policy)
+    if (draft.latitude, draft.longitude) == (spot.latitude, spot.longitude):
+        # The same code once more.
+        stand_at(turn, _keep_asking(turn, ""))
+        return
+    turn.tell(questions.about_spot(turn, draft, spot))
+    stand_at(turn, _same_state(turn, draft))
+
+
+def _fill_in(turn: Turn, draft: Draft, spot: Spot) -> State:
+    _set_place(
+        turn,
+        draft,
+        spot.latitude,
+        spot.longitude,
+        accuracy_m=None,
+        source=PlaceSource.SPOT,
+    )
+    # What the rider has said goes before what the poster says; a kind may be gone since it hung.
+    if draft.category is None and turn.policy.category(spot.category) is not None:
+        drafts.set_category(draft, code=spot.category, policy=turn.policy)
+    return ask(turn, draft)
 
 
 def stand_at(turn: Turn, state: State) -> None:
@@ -639,6 +712,8 @@ _GOES_ON = [
     CallbackQueryHandler(take_address, callbacks.pattern(DRAFT, "addr")),
     CallbackQueryHandler(same_one, callbacks.pattern(DRAFT, "same")),
     CallbackQueryHandler(different, callbacks.pattern(DRAFT, "diff")),
+    CallbackQueryHandler(take_spot, callbacks.pattern(DRAFT, "spot")),
+    CallbackQueryHandler(keep_draft, callbacks.pattern(DRAFT, "keep")),
     CallbackQueryHandler(submit_now, callbacks.pattern(DRAFT, "send")),
     MessageHandler(
         NEW

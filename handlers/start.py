@@ -3,7 +3,7 @@
 from telegram import Update
 from telegram.ext import CallbackQueryHandler, CommandHandler, filters
 
-from handlers import callbacks
+from handlers import callbacks, links
 from handlers.callbacks import LANGUAGE
 from handlers.context import Context, Turn
 from handlers.views import Button, View
@@ -25,9 +25,9 @@ def welcome(words: Words) -> str:
 
 
 async def start(update: Update, context: Context) -> None:
-    """Say hello; say so if the link that led here is not one of ours.
+    """Say hello, or do what the link that led here stands for.
 
-    No link carries anything yet: whatever comes with one is a wrong guess.
+    Whatever else comes with a link is a wrong guess.
 
     Raises:
         TooManyGuesses: they came by too many wrong links of late.
@@ -35,6 +35,8 @@ async def start(update: Update, context: Context) -> None:
     turn = context.turn
     text = welcome(turn.words)
     if context.args:
+        if len(context.args) == 1 and links.follow(update, turn, context.args[0]):
+            return
         attempts.require_chance(
             turn.session, person=turn.me, kind=attempts.LINK, limits=turn.policy.limits
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import escape
 
-from handlers import board, cards, decided, questions, receipts, vouchers
+from handlers import board, cards, decided, questions, receipts, shop, vouchers
 from handlers.context import Turn
 from handlers.conversation import REPORT
 from handlers.views import View
@@ -22,9 +22,12 @@ from services import (
     people,
     photos,
     programme,
+    shop_statements,
+    shops,
     updates,
 )
 from services import cards as card_rows
+from services.shop_statements import Due, Form
 
 
 def remind(turn: Turn, draft: Draft) -> None:
@@ -123,6 +126,29 @@ def catch_up(turn: Turn, person: Person, since: datetime) -> None:
     """
     for report in decisions.missed(turn.session, person_id=person.id, since=since):
         receipts.show_receipt(turn, report, person_id=person.id)
+
+
+def send_statement(turn: Turn, due: Due) -> None:
+    """Send a statement to a shop's staff and the admins, once, whoever comes by it.
+
+    A day's goes out as PDF, a month's as CSV, too.
+    """
+    row = shops.get(turn.session, shop_id=due.shop_id)
+    if row is None or not shop_statements.write(
+        turn.session, shop_id=due.shop_id, period=due.period
+    ):
+        return
+    for person_id, language in shops.readers_of(turn.session, shop_id=row.id):
+        for form in (Form.PDF, Form.CSV) if due.period.is_month else (Form.PDF,):
+            shop.send(
+                turn,
+                person_id,
+                shop=row,
+                period=due.period,
+                form=form,
+                words=turn.words_of(language),
+                bulk=True,
+            )
 
 
 def tidy(turn: Turn) -> None:

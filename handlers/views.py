@@ -13,6 +13,7 @@ from models.policy import Category
 from models.workflow import State
 from services.districts import District
 from services.people import BIRDS
+from services.shop_statements import Period, Rider
 
 # Telegram's limits, in characters of the text people see.
 CAPTION_LIMIT = 1024
@@ -126,9 +127,24 @@ def birds(words: Words) -> list[str]:
     return [words.tr(bird) for bird in _BIRDS]
 
 
-def pseudonym(person: Person, words: Words) -> str:
+def pseudonym(person: Person | Rider, words: Words) -> str:
     """The name others meet a rider under: Gull-27."""
     return f"{words.tr(_BIRDS[person.bird])}-{person.bird_number}"
+
+
+def deep_link(bot_username: str, payload: str) -> str:
+    """A link that opens the bot and hands it something.
+
+    Args:
+        bot_username: without the @.
+        payload: at most 64 characters of A-Z, a-z, 0-9, _ and -.
+    """
+    return f"https://t.me/{bot_username}?start={payload}"
+
+
+def period_name(period: Period, words: Words) -> str:
+    """A day or a month with its year."""
+    return words.month(period.start) if period.is_month else words.date(period.start)
 
 
 def sentences(*said: str, words: Words) -> str:

@@ -111,6 +111,24 @@ class Words:
             return f"{local.month} 月 {local.day} 日"
         return dates.format_date(local, "MMM d", locale=self._locale)
 
+    def date(self, moment: datetime) -> str:
+        """A date with its year: Nov 24, 2026; 2026 年 11 月 24 日."""
+        local = moment.astimezone(self._zone)
+        if self.is_chinese:
+            return f"{local.year} 年 {self.day(moment)}"
+        return dates.format_date(local, "MMM d, y", locale=self._locale)
+
+    def iso_day(self, moment: datetime) -> str:
+        """A date for tables: 2026-11-24."""
+        return f"{moment.astimezone(self._zone):%Y-%m-%d}"
+
+    def month(self, moment: datetime) -> str:
+        """A month with its year: November 2026; 2026 年 11 月."""
+        local = moment.astimezone(self._zone)
+        if self.is_chinese:
+            return f"{local.year} 年 {local.month} 月"
+        return dates.format_date(local, "MMMM y", locale=self._locale)
+
 
 @cache
 def catalogue(language: str) -> gettext.NullTranslations:

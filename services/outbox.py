@@ -34,6 +34,8 @@ VOUCHER = "voucher"
 # The pinned message of a desk, sent or edited; and its pinning.
 BOARD = "board"
 PIN = "pinChatMessage"
+# A shop's statement as a file, drawn from the books when it is sent.
+STATEMENT = "statement"
 # Rows handed to the sender in one go, each of another chat.
 BATCH = 200
 # Bulk may run ahead of its pace by so much: one second never holds more than a fifth above it.

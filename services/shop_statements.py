@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
@@ -26,6 +27,13 @@ from services.upserts import insert_new
 DAYS_BACK = 3
 _DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _MONTH = re.compile(r"(\d{4})-(\d\d)")
+
+
+class Form(StrEnum):
+    """How a statement is drawn."""
+
+    PDF = "pdf"
+    CSV = "csv"
 
 
 @dataclass(frozen=True, slots=True)

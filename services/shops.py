@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from models import Person, Shop, ShopInvite, ShopStaff, clock
+from models import Person, Role, Shop, ShopInvite, ShopStaff, clock
 from models.policy import Policy
-from services import attempts
+from services import attempts, people
 from services.refusals import InviteNotValid, NotForYou
 from services.upserts import insert_or_update, insert_row
 
@@ -228,33 +228,38 @@ def require_staff(session: Session, *, shop_id: int, person_id: int) -> Shop:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody of a shop's staff.
-
-    Attributes:
-        person_id: who.
-        name: what they are called in the shop.
-        language: theirs.
-        reachable: they can be written to.
-    """
+    """Somebody of a shop's staff, under the name they are called by there."""
 
     person_id: int
     name: str
-    language: str
-    reachable: bool
 
 
 def staff_of(session: Session, *, shop_id: int) -> list[Member]:
     """The staff of a shop, who came first first."""
     statement = (
-        select(Person.id, ShopStaff.name, Person.language, Person.unreachable_since)
-        .join(ShopStaff, ShopStaff.person_id == Person.id)
+        select(ShopStaff.person_id, ShopStaff.name)
         .where(ShopStaff.shop_id == shop_id, ShopStaff.left_at.is_(None))
-        .order_by(ShopStaff.joined_at, Person.id)
+        .order_by(ShopStaff.joined_at, ShopStaff.person_id)
     )
-    return [
-        Member(person_id, name, language, reachable=since is None)
-        for person_id, name, language, since in session.execute(statement)
-    ]
+    return [Member(person_id, name) for person_id, name in session.execute(statement)]
+
+
+def readers_of(session: Session, *, shop_id: int) -> list[tuple[int, str]]:
+    """Who gets a shop's statements: its staff and the admins, as far as they can be written to.
+
+    Returns:
+        The id and the language of each.
+    """
+    staff = select(ShopStaff.person_id).where(
+        ShopStaff.shop_id == shop_id, ShopStaff.left_at.is_(None)
+    )
+    admins = select(Role.person_id).where(Role.role == people.ADMIN)
+    statement = (
+        select(Person.id, Person.language)
+        .where(or_(Person.id.in_(staff), Person.id.in_(admins)), Person.unreachable_since.is_(None))
+        .order_by(Person.id)
+    )
+    return [(person_id, language) for person_id, language in session.execute(statement)]
 
 
 def _hashed(token: str) -> str:

@@ -1,8 +1,9 @@
 """The command line, and what its commands share: settings, answers in one line, transactions."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -121,3 +122,33 @@ def in_transaction(work: Callable[["Session"], Result]) -> Result:
             return db.run_here(work)
         finally:
             db.close()
+
+
+def call_telegram(method: str, parameters: dict[str, Any] | None = None) -> Any:
+    """Call a method of the Bot API.
+
+    Raises:
+        typer.Exit: with code 1 or 2, where there is no token or no answer.
+    """
+    from telegram.error import TelegramError  # noqa: PLC0415
+
+    from bot.application import outgoing  # noqa: PLC0415
+    from bot.bot_api import BotApi  # noqa: PLC0415
+
+    settings = load()
+    token = settings.telegram.token
+    if token is None:
+        typer.echo("No token: set SENTINEL_TELEGRAM__TOKEN.", err=True)
+        raise typer.Exit(2)
+
+    async def call() -> Any:
+        request = outgoing(settings.telegram, connections=2)
+        url = settings.telegram.api_url
+        async with BotApi(token.get_secret_value(), url, request) as api:
+            return await api.call(method, parameters)
+
+    try:
+        return asyncio.run(call())
+    except TelegramError as error:
+        typer.echo(f"Telegram: {in_one_line(error)}", err=True)
+        raise typer.Exit(1) from None

@@ -1,0 +1,55 @@
+"""Deep links: what /start carries, told apart by how it begins.
+
+i_…   an invitation of a shop; who follows it first becomes its staff
+at_…  a street spot, from the code on a poster
+r_…   a shop where points are welcome, from the code on its poster
+"""
+
+from html import escape
+
+from telegram import Update
+
+from handlers import report, shop
+from handlers.context import Turn
+from handlers.views import View
+from services import shops, spots
+
+# How the payload of a shop's poster begins.
+SHOP_POSTER = "r"
+
+
+def follow(update: Update, turn: Turn, payload: str) -> bool:
+    """Do what a link stands for.
+
+    Args:
+        update: the /start it came with.
+        turn: the transaction.
+        payload: what the link carries.
+
+    Returns:
+        False if it is no link of ours: nothing was done.
+    """
+    user = update.effective_user
+    kind, _, rest = payload.partition("_")
+    match kind:
+        case shop.INVITE if user is not None:
+            shop.join(turn, token=rest, name=user.full_name)
+        case spots.PREFIX:
+            report.begin_at(turn, spots.read(rest))
+        case kind if kind == SHOP_POSTER:
+            return _welcome_at(turn, rest)
+        case _:
+            return False
+    return True
+
+
+def _welcome_at(turn: Turn, code: str) -> bool:
+    words, where = turn.words, shops.by_code(turn.session, code=code)
+    if where is None:
+        return False
+    name = words.choose(where.name_zh, where.name_en)
+    text = words.tr(
+        "{shop} takes your points. /rewards shows what you get for them.", shop=escape(name)
+    )
+    turn.tell(View(text))
+    return True
