@@ -19,6 +19,7 @@ _TALKATIVE = (
     "apscheduler",
     "uvicorn",
     "asyncio",
+    "fontTools",
 )
 
 

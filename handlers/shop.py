@@ -355,11 +355,12 @@ def _shop_view(turn: Turn, shop: Shop) -> View:
         if staff
         else words.tr("No staff yet. Send somebody an invitation.")
     )
+    taken_off = words.tr("Remove")
     rows = [[Button(words.tr("Invite"), pack(SHOP, "invite", shop.id), style="primary")]]
     rows += [
         [
             Button(
-                f"{words.tr('Remove')} {views.cut(member.name, 40)}",
+                f"{taken_off} {views.cut(member.name, 40)}",
                 pack(SHOP, "remove", shop.id, callbacks.base36(member.person_id)),
             )
         ]
