@@ -24,6 +24,8 @@ QUIET = 4
 _GREY = (110, 110, 110)
 
 Size = Literal["A4", "A5"]
+# Width and height in millimetres.
+_SIZES: dict[Size, tuple[float, float]] = {"A4": (210, 297), "A5": (148, 210)}
 
 
 class SpotFault(Exception):  # noqa: N818 - an answer to the operator
@@ -183,11 +185,11 @@ def _in_both(text: str, zh: Words, en: Words) -> tuple[str, str]:
 
 def drawn(posters: Iterable[Poster], *, size: Size) -> bytes:
     """A PDF with a poster a page."""
-    paper = FPDF(format=size)
+    paper = FPDF(format=_SIZES[size])
     paper.add_font(FONT, fname=FONT_FILE)
     paper.set_auto_page_break(False)
     # What fits A4 is scaled to the paper.
-    scale = paper.w / 210
+    scale = paper.w / _SIZES["A4"][0]
     paper.set_margin(15 * scale)
     for poster in posters:
         paper.add_page()
