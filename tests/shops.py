@@ -2,8 +2,7 @@
 
 import itertools
 
-from models import Item, LedgerEntry, LedgerTransaction, Shop, Voucher, clock
-from models.ledger import AccountKind
+from models import Item, Shop, Voucher, clock
 from services import ledger
 
 _numbers = itertools.count(1)
@@ -18,10 +17,10 @@ def shop(session, code: str = "corner", **told) -> Shop:
     return row
 
 
-def voucher(session, of: Shop, person, *, cost: int = 30, title: str = "Soy milk") -> Voucher:
-    """A voucher of somebody's that was used."""
+def item(session, of: Shop, *, cost: int = 30, title: str = "Soy milk") -> Item:
+    """Something a shop offers."""
     number = next(_numbers)
-    item = Item(
+    row = Item(
         code=f"item-{number}",
         shop_id=of.id,
         title_zh="豆浆",
@@ -30,15 +29,22 @@ def voucher(session, of: Shop, person, *, cost: int = 30, title: str = "Soy milk
         valid_days=14,
         created_at=clock.now(),
     )
-    session.add(item)
+    session.add(row)
     session.flush()
+    return row
+
+
+def voucher(session, of: Shop, person, *, cost: int = 30, title: str = "Soy milk") -> Voucher:
+    """A voucher of somebody's that was used."""
+    number = next(_numbers)
+    offered = item(session, of, cost=cost, title=title)
     row = Voucher(
         person_id=person.id,
         number=number,
-        item_id=item.id,
+        item_id=offered.id,
         shop_id=of.id,
-        title_zh=item.title_zh,
-        title_en=item.title_en,
+        title_zh=offered.title_zh,
+        title_en=offered.title_en,
         cost=cost,
         state="used",
         token_hash=f"token-{number}",
@@ -53,26 +59,24 @@ def voucher(session, of: Shop, person, *, cost: int = 30, title: str = "Soy milk
 
 
 def book(session, of: Shop, points: int, *, rule: str, of_voucher: Voucher | None = None) -> None:
-    """Book points for a shop."""
-    transaction = LedgerTransaction(
+    """Book points for a shop, or back if they are negative."""
+    source, to = ledger.VOUCHERS, ledger.shop(of.id)
+    if points < 0:
+        source, to = to, source
+    ledger.move(
+        session,
+        points=abs(points),
+        source=source,
+        to=to,
         rule=rule,
         subject=f"test:{next(_numbers)}",
-        voucher_id=of_voucher.id if of_voucher else None,
         terms={},
-        at=clock.now(),
+        voucher_id=of_voucher.id if of_voucher else None,
     )
-    session.add(transaction)
-    session.flush()
-    kinds = ((AccountKind.SHOP, of.id, points), (AccountKind.VOUCHERS, 0, -points))
-    for kind, owner_id, amount in kinds:
-        account = ledger.account_id(session, kind=kind, owner_id=owner_id)
-        entry = LedgerEntry(transaction_id=transaction.id, account_id=account, points=amount)
-        session.add(entry)
-    session.flush()
 
 
 def confirmed(session, of: Shop, person, *, cost: int = 30, title: str = "Soy milk") -> Voucher:
     """A voucher that the shop has just confirmed."""
     row = voucher(session, of, person, cost=cost, title=title)
-    book(session, of, cost, rule="confirm", of_voucher=row)
+    book(session, of, cost, rule=ledger.CONFIRM, of_voucher=row)
     return row

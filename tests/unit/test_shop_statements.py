@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 
 from models import Account, LedgerEntry, clock
 from models.ledger import AccountKind
-from services import shop_statements
+from services import ledger, shop_statements, shops, vouchers
 from services.shop_statements import day_of, month_before, month_of, named
-from tests.shops import book, confirmed, shop
+from tests.shops import book, confirmed, item, shop
 
 ZONE = ZoneInfo("Asia/Shanghai")
 
@@ -79,6 +79,37 @@ def test_a_line_a_booking_and_the_sums_between_the_balances(database, scene):
         assert statement.is_final
         month = shop_statements.total(session, shop_id=corner.id, period=named(today[:7], ZONE))
         assert month == books(session, corner) == 32
+
+
+@pytest.mark.usefixtures("midday")
+def test_what_a_shop_does_with_vouchers_is_on_its_statement(database, scene, policy):
+    with database.transaction() as session:
+        corner, rider, staff = shop(session), scene.person(session), scene.person(session)
+        invite = shops.invite(session, shop_id=corner.id, admin_id=1, policy=policy)
+        shops.join(session, person=staff, token=invite.token, name="x", policy=policy)
+        ledger.move(
+            session,
+            points=100,
+            source=ledger.PROGRAMME,
+            to=ledger.rider(rider.id),
+            rule=ledger.APPROVAL,
+            subject="test",
+            terms={},
+        )
+        bun = item(session, corner, cost=40, title="Bun")
+        issued = vouchers.redeem(
+            session, person=rider, item_id=bun.id, number=1, cost=40, policy=policy
+        )
+        by_staff = {"voucher_id": issued.voucher.id, "person_id": staff.id}
+        vouchers.confirm(session, **by_staff)
+        vouchers.undo(session, **by_staff, policy=policy)
+        vouchers.confirm(session, **by_staff)
+        month = f"{clock.now().astimezone(ZONE):%Y-%m}"
+        statement = drawn(session, corner, month)
+        told = [(line.voucher_id, line.title_en, line.points) for line in statement.lines]
+        assert told == [(issued.voucher.id, "Bun", points) for points in (40, -40, 40)]
+        assert statement.lines[1].rider.bird_number == rider.bird_number
+        assert statement.closing == books(session, corner) == 40
 
 
 def test_a_shop_without_an_account_has_an_empty_statement(database):
