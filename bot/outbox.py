@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 from telegram.error import (
     BadRequest,
@@ -254,8 +254,8 @@ class Outbox:
                 log.warning("topic_not_there", outgoing=sending.id, origin=sending.origin)
                 return await self._send(replace(sending, payload=_without_topic(sending)))
             outcome, reason = outcome_of(error, sending), type(error).__name__
-        except DBAPIError as error:
-            # Only a statement asks the database on its way out.
+        except (OperationalError, InterfaceError) as error:
+            # Only a statement asks the database on its way out; it is away.
             outcome, reason = _later(sending, error), type(error).__name__
         except StoreAway as error:
             if sending.tries >= WAITS_FOR_A_COPY:

@@ -148,6 +148,7 @@ class TestStatements:
         assert text_of(message) == "街角小店对账单，2026 年 11 月"
         name, data = file_of(scene, message)
         assert name == "corner-2026-11.pdf"
+        assert message["document"]["mime_type"] == "application/pdf"
         [page] = pdf.lines(data)
         assert page[1:3] == ["街角小店", "2026 年 11 月"]
         assert "合计 | 50" in page
