@@ -5,7 +5,8 @@ state (its pixel limit, its warnings, its list of plugins) is touched, and any n
 examine at a time. A picture takes some four bytes a pixel while it is examined.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -102,22 +103,13 @@ def examine(data: bytes) -> Picture:
         PictureTooLarge: more bytes or pixels than we take.
         PictureBroken: it cannot be decoded.
     """
-    if len(data) > MAX_BYTES:
-        raise PictureTooLarge
     name, suffix, opener = _format_of(data)
-    try:
-        width, height, exif, small = _decode(opener, data)
+    with _telling_what_is_bad():
+        width, height, exif, small = _decode(opener, data, PREVIEW_PIXELS)
         preview = BytesIO()
         # Not progressive: a tenth smaller, but four times the work.
         small.save(preview, "JPEG", quality=_PREVIEW_QUALITY)
         dhash = _dhash(small)
-    except BadPicture:
-        raise
-    except MemoryError as error:
-        raise PictureTooLarge from error
-    # Decoders fed with garbage raise whatever they like, and warnings may have been made errors.
-    except Exception as error:
-        raise PictureBroken from error
     return Picture(
         format=name,
         suffix=suffix,
@@ -134,6 +126,26 @@ def examine(data: bytes) -> Picture:
     )
 
 
+def upright(data: bytes, *, side: int) -> Image.Image:
+    """The pixels of a file of which nothing is known. Takes CPU time; call it off the event loop.
+
+    Args:
+        data: the whole file.
+        side: how long its longer side may be, in pixels; a larger picture is made smaller.
+
+    Returns:
+        An upright picture in sRGB.
+
+    Raises:
+        NotAPicture: it is something else.
+        PictureTooLarge: more bytes or pixels than we take.
+        PictureBroken: it cannot be decoded.
+    """
+    _, _, opener = _format_of(data)
+    with _telling_what_is_bad():
+        return _decode(opener, data, side)[3]
+
+
 def hash_distance(a: int, b: int) -> int:
     """In how many of 64 bits two `Picture.dhash` differ.
 
@@ -142,8 +154,24 @@ def hash_distance(a: int, b: int) -> int:
     return ((a ^ b) & (2**64 - 1)).bit_count()
 
 
+@contextmanager
+def _telling_what_is_bad() -> Iterator[None]:
+    """Make what a decoder raises an answer to who sent the file."""
+    try:
+        yield
+    except BadPicture:
+        raise
+    except MemoryError as error:
+        raise PictureTooLarge from error
+    # Decoders fed with garbage raise whatever they like, and warnings may have been made errors.
+    except Exception as error:
+        raise PictureBroken from error
+
+
 def _format_of(data: bytes) -> tuple[str, str, Callable[[BytesIO], ImageFile]]:
-    """The format's name, its suffix and what opens it, by the first bytes alone."""
+    """The format's name, its suffix and what opens it, by length and first bytes alone."""
+    if len(data) > MAX_BYTES:
+        raise PictureTooLarge
     if data.startswith(b"\xff\xd8\xff"):
         return "JPEG", ".jpg", JpegImageFile
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -158,7 +186,7 @@ def _format_of(data: bytes) -> tuple[str, str, Callable[[BytesIO], ImageFile]]:
 
 
 def _decode(
-    opener: Callable[[BytesIO], ImageFile], data: bytes
+    opener: Callable[[BytesIO], ImageFile], data: bytes, side: int
 ) -> tuple[int, int, Exif, Image.Image]:
     """Width and height in pixels, upright; what the camera wrote; a small picture to show."""
     with opener(BytesIO(data)) as image:
@@ -166,20 +194,20 @@ def _decode(
         if width * height > MAX_PIXELS:
             raise PictureTooLarge
         # A JPEG can be decoded at a half, a quarter or an eighth, in as much less time.
-        image.draft("RGB", (PREVIEW_PIXELS, PREVIEW_PIXELS))
+        image.draft("RGB", (side, side))
         image.load()
         block = image.info.get("exif")
         exif = read_exif(block) if isinstance(block, bytes) else Exif()
-        small = _presentable(image, exif.orientation)
+        small = _presentable(image, exif.orientation, side)
     if exif.orientation >= 5:
         width, height = height, width
     return width, height, exif, small
 
 
-def _presentable(image: Image.Image, orientation: int) -> Image.Image:
+def _presentable(image: Image.Image, orientation: int, side: int) -> Image.Image:
     """A small upright sRGB picture that carries nothing but its pixels."""
     small = _in_plain_mode(image)
-    small.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS), reducing_gap=2.0)
+    small.thumbnail((side, side), reducing_gap=2.0)
     profile = image.info.get("icc_profile")
     if small.mode == "RGBA":
         opaque = Image.new("RGB", small.size, "white")
