@@ -36,7 +36,7 @@ from handlers import cards, timers
 from handlers.context import ButtonAnswer, House, Turn
 from models import clock
 from models.outgoing import Guarantee
-from services import outbox, shop_statements
+from services import outbox, qr_codes, shop_statements
 from services.outbox import (
     Again,
     Claimed,
@@ -299,6 +299,8 @@ class Outbox:
                 return await self._board(sending)
             case outbox.STATEMENT:
                 return await self._statement(sending)
+            case outbox.VOUCHER:
+                return await self._voucher(sending)
         await self._api.call(sending.method, {**sending.payload, "chat_id": sending.chat_id})
         return Sent(sending.id)
 
@@ -376,6 +378,36 @@ class Outbox:
                 return Sent(sending.id, message_id=message_id, is_board=True)
         message = await self._api.call("sendMessage", parameters)
         return Sent(sending.id, message_id=message["message_id"], is_board=True)
+
+    async def _voucher(self, sending: Sending) -> Sent:
+        parameters = _message_parameters(sending)
+        text = parameters.pop("text")
+        del parameters["link_preview_options"]
+        under_photo = {**parameters, "caption": text}
+        says: str | None = sending.payload.get("qr")
+        if says is not None:
+            image = await asyncio.to_thread(qr_codes.drawn, says)
+            upload = Upload("voucher.png", image)
+            try:
+                message = await self._api.call("sendPhoto", {**under_photo, "photo": upload})
+            except BadRequest as error:
+                if not _is_about_the_file(error):
+                    raise
+            else:
+                voucher_id: int = sending.payload["voucher"]
+                return Sent(sending.id, message_id=message["message_id"], voucher_id=voucher_id)
+        elif sending.message_id is not None:
+            try:
+                edited = {**under_photo, "message_id": sending.message_id}
+                await self._api.call("editMessageCaption", edited)
+            except BadRequest as error:
+                if not _is_gone(error):
+                    raise
+            else:
+                return Sent(sending.id)
+        # Its rider threw it away, or it never came: the words stand by themselves, code and all.
+        await self._api.call("sendMessage", _message_parameters(sending))
+        return Sent(sending.id)
 
     async def _album(self, sending: Sending) -> Sent:
         parameters = {k: v for k, v in sending.payload.items() if k != "photo_ids"}

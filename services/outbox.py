@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -17,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from models import Card, ChatPause, Outgoing, Pace, Photo, clock
+from models import Card, ChatPause, Outgoing, Pace, Photo, Voucher, clock
 from models.outgoing import Guarantee, OutgoingState
 from models.photos import PhotoState
 from services import budgets, chats, people
@@ -29,7 +30,8 @@ SAY = "say"
 SHOW = "show"
 # A view before leaving: if it cannot be said, so be it.
 LAST_WORD = "last_word"
-# A voucher's card: sent with its QR code, its caption edited where it stands already.
+# A voucher's card: sent with its QR code, its caption edited where it stands already. Its secrets
+# are in the payload and nowhere else: they go with the row.
 VOUCHER = "voucher"
 # The pinned message of a desk, sent or edited; and its pinning.
 BOARD = "board"
@@ -67,7 +69,9 @@ def queue(
         session: the transaction.
         chat_id: to whom.
         method: `SAY`, `SHOW`, or a method of the Bot API.
-        payload: its parameters without the chat; `photo_id` and `photo_ids` name our pictures.
+        payload: its parameters without the chat; `photo_id` and `photo_ids` name our pictures. A
+            `VOUCHER` has `text`, `reply_markup`, `voucher`, which is its id, and where it is to be
+            sent anew `qr`, what its QR code says.
         card: the card a `SHOW` is about. What waits unsent for it is replaced.
         card_is_new: the card was made in this transaction, so nothing waits for it yet.
         guarantee: what to do if nobody knows whether it arrived.
@@ -119,7 +123,7 @@ class Sending:
         guarantee: what to do if nobody knows whether it arrived.
         tries: how often it was tried before.
         origin: what it came from, for the log.
-        message_id: where the card stands already, if it does.
+        message_id: where the card, or the voucher, stands already, if it does.
         has_photo: the card there carries a photo.
         pictures: those the payload names, in order; what cannot be shown is left out.
     """
@@ -145,6 +149,7 @@ class Sent:
     has_photo: bool = False
     uploaded: tuple[tuple[int, str], ...] = ()
     is_board: bool = False
+    voucher_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +369,15 @@ _PICTURE = Prepared(
 )
 
 
+_VOUCHERS_MESSAGE = Prepared(
+    select(Voucher.message_id).where(Voucher.id == bindparam("voucher_id"))
+)
+
+
 def _sending(session: Session, row: _Head) -> Sending:
+    message_id = row.message_id
+    if row.method == VOUCHER:
+        message_id = _VOUCHERS_MESSAGE.scalar(session, voucher_id=row.payload["voucher"])
     found = (_PICTURE.first(session, photo_id=photo_id) for photo_id in _photo_ids(row.payload))
     return Sending(
         id=row.id,
@@ -374,7 +387,7 @@ def _sending(session: Session, row: _Head) -> Sending:
         guarantee=Guarantee(row.guarantee),
         tries=row.tries,
         origin=row.origin,
-        message_id=row.message_id,
+        message_id=message_id,
         has_photo=bool(row.has_photo),
         pictures=tuple(Picture(*picture) for picture in found if picture is not None),
     )
@@ -433,6 +446,11 @@ _PLACE = Prepared(
     )
     .values(message_id=bindparam("message"), has_photo=bindparam("photo"))
 )
+_PLACE_VOUCHER = Prepared(
+    update(Voucher)
+    .where(Voucher.id == bindparam("voucher_id"))
+    .values(message_id=bindparam("message"))
+)
 
 
 def _let_go(
@@ -460,6 +478,14 @@ def _remember(session: Session, sent: Sequence[Sent]) -> None:
         if outcome.message_id is not None
     ]
     _PLACE.many(session, placed)
+    vouchers = [
+        {"voucher_id": outcome.voucher_id, "message": outcome.message_id}
+        for outcome in sent
+        if outcome.voucher_id is not None
+    ]
+    if vouchers:
+        # In one order, or two who settle at once could wait for each other.
+        _PLACE_VOUCHER.many(session, sorted(vouchers, key=itemgetter("voucher_id")))
     for outcome in sent:
         if outcome.is_board and outcome.message_id is not None:
             _place_board(session, row_id=outcome.id, message_id=outcome.message_id)
