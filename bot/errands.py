@@ -24,7 +24,7 @@ from handlers import answers, timers
 from handlers.context import House, Turn
 from models import clock
 from models.errands import ErrandKind
-from services import chats, errands, exif, photos, pictures, places
+from services import chats, errands, exif, photos, pictures, places, qr_codes
 from services.errands import Task
 from services.photo_store import PhotoStore, StoreAway, StoreFull
 from services.photos import ExifFault, Found, Refused
@@ -193,6 +193,8 @@ class Errands:
                 await self._finish(task, await self._member(task))
             case ErrandKind.FORGET:
                 await self._forget(task)
+            case ErrandKind.VOUCHER:
+                await self._finish(task, await self._voucher(task))
 
     async def _photo(self, task: Task) -> None:
         photo_id = task.payload["photo_id"]
@@ -281,6 +283,24 @@ class Errands:
         except TelegramError as error:
             raise TryAgain(type(error).__name__) from error
         return lambda turn: answers.rights_found(turn, chat_id=chat_id, missing=missing)
+
+    async def _voucher(self, task: Task) -> Finish:
+        person_id = task.payload["person_id"]
+        try:
+            data = await self._download(task.payload["file_id"])
+        except pictures.PictureTooLarge:
+            return lambda turn: answers.qr_codes_read(turn, person_id=person_id, texts=())
+        except (BadRequest, Forbidden):
+            return lambda turn: answers.voucher_not_fetched(turn, person_id=person_id)
+        except TelegramError as error:
+            if task.first:
+                await self._intake.say(
+                    lambda turn: answers.voucher_slow(turn, person_id=person_id),
+                    origin=_origin_of(task),
+                )
+            raise TryAgain(type(error).__name__) from error
+        texts = await asyncio.to_thread(qr_codes.read, data)
+        return lambda turn: answers.qr_codes_read(turn, person_id=person_id, texts=texts)
 
     async def _member(self, task: Task) -> Finish:
         about = task.payload
@@ -470,6 +490,9 @@ def _instead(task: Task) -> Finish:
         return lambda turn: answers.picture_refused(
             turn, photo_id=photo_id, why=Refused.UNREACHABLE
         )
+    if task.kind is ErrandKind.VOUCHER:
+        person_id = task.payload["person_id"]
+        return lambda turn: answers.voucher_not_fetched(turn, person_id=person_id)
     return _nothing_more
 
 

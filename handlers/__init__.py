@@ -5,6 +5,7 @@ from typing import Any
 from telegram.ext import BaseHandler
 
 from handlers import (
+    counter,
     myreports,
     points,
     queue,
@@ -41,6 +42,8 @@ def routing_table() -> list[BaseHandler[Any, Context, Any]]:
         *queue.HANDLERS,
         # What is added to a report just made goes before a new report: both take photos.
         addition_conversation(),
+        # What staff of a shop shows or types goes before a new report, too.
+        *counter.HANDLERS,
         report_conversation(),
         # Commands that stand alone, also in the middle of a report.
         *start.HANDLERS,

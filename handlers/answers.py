@@ -9,6 +9,7 @@ from telegram import Message, User
 from handlers import (
     callbacks,
     cards,
+    counter,
     desk_views,
     errors,
     questions,
@@ -290,6 +291,37 @@ def administrators_found(
         return
     for person_id, place, name in found:
         chats.member(turn.session, chat_id=desk.id, person_id=person_id, status=place, name=name)
+
+
+def qr_codes_read(turn: Turn, *, person_id: int, texts: Sequence[str]) -> None:
+    """A photo from a shop's counter was looked at: show the voucher in it.
+
+    Args:
+        turn: the transaction.
+        person_id: who sent it.
+        texts: what the QR codes in it say.
+    """
+    turn.person = people.locked(turn.session, person_id=person_id)
+    if turn.person is None:
+        return
+    try:
+        counter.read(turn, texts)
+    except Refusal as refusal:
+        turn.tell(View(escape(errors.sentence(refusal, words=turn.words))))
+
+
+def voucher_slow(turn: Turn, *, person_id: int) -> None:
+    """A photo from a counter could not be fetched at once."""
+    turn.person = people.find(turn.session, person_id=person_id)
+    if turn.person is not None:
+        counter.still_fetching(turn)
+
+
+def voucher_not_fetched(turn: Turn, *, person_id: int) -> None:
+    """A photo from a counter cannot be fetched."""
+    turn.person = people.find(turn.session, person_id=person_id)
+    if turn.person is not None:
+        counter.not_fetched(turn)
 
 
 def _judged(turn: Turn, found: Found) -> Found:

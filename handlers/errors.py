@@ -32,6 +32,7 @@ from services.refusals import (
     NoButtonOfOurs,
     NoSuchReport,
     NoSuchSpot,
+    NoSuchVoucher,
     NotBanned,
     NotEnoughPoints,
     NotForYou,
@@ -43,6 +44,7 @@ from services.refusals import (
     OutsideDistricts,
     OwnCase,
     OwnReport,
+    OwnVoucher,
     PriceChanged,
     RedeemedAlready,
     Refusal,
@@ -56,12 +58,14 @@ from services.refusals import (
     TooManyPhotos,
     TooManyToday,
     TooManyVoices,
+    TooManyWrongCodes,
     UnknownCode,
     VotedBefore,
     VoucherCancelled,
     VoucherExpired,
     VoucherUsed,
     WarnedAlready,
+    WrongCheckDigit,
     WrongSetupCode,
 )
 
@@ -162,6 +166,20 @@ def sentence(refusal: Refusal, *, words: Words, among_colleagues: bool = False) 
             )
         case RedeemedAlready():
             return words.tr("That is redeemed already. /vouchers shows it.")
+        case WrongCheckDigit():
+            return words.tr("That code was mistyped. Please compare it and type it again.")
+        case NoSuchVoucher():
+            return words.tr(
+                "No voucher has that code. If the rider had it shown anew, only the newest works."
+            )
+        case OwnVoucher():
+            return words.tr("A colleague has to confirm your own voucher.")
+        case TooManyWrongCodes(again_at=again_at):
+            return words.tr(
+                "Too many wrong codes in this shop. Scanning still works; type again after "
+                "{clock}.",
+                clock=words.clock(again_at + timedelta(seconds=59)),
+            )
         case OtherShop():
             return words.tr("That voucher is for another shop.")
         case VoucherUsed(at=at, shop_zh=zh, shop_en=en):

@@ -2,6 +2,7 @@
 
 i_…   an invitation of a shop; who follows it first becomes its staff
 at_…  a street spot, from the code on a poster
+v_…   a voucher, from the QR code on its rider's screen
 r_…   a shop where points are welcome, from the code on its poster
 """
 
@@ -9,10 +10,10 @@ from html import escape
 
 from telegram import Update
 
-from handlers import report, shop
+from handlers import counter, report, shop
 from handlers.context import Turn
 from handlers.views import View
-from services import shops, spots
+from services import shops, spots, voucher_codes
 
 # How the payload of a shop's poster begins.
 SHOP_POSTER = "r"
@@ -36,6 +37,8 @@ def follow(update: Update, turn: Turn, payload: str) -> bool:
             shop.join(turn, token=rest, name=user.full_name)
         case spots.PREFIX:
             report.begin_at(turn, spots.read(rest))
+        case _ if payload.startswith(voucher_codes.LINK_PREFIX):
+            counter.opened(turn, payload.removeprefix(voucher_codes.LINK_PREFIX))
         case kind if kind == SHOP_POSTER:
             return _welcome_at(turn, rest)
         case _:

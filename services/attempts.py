@@ -14,8 +14,8 @@ from models.policy import Limits
 from services.refusals import TooManyGuesses
 from services.upserts import insert_or_update
 
-# Kinds: the first admin's one-time code, and what a deep link carries.
-SETUP_CODE, LINK = "setup_code", "link"
+# Kinds: the first admin's one-time code, what a deep link carries, and what is typed at a counter.
+SETUP_CODE, LINK, VOUCHER_CODE = "setup_code", "link", "voucher_code"
 WINDOW = timedelta(hours=1)
 
 

@@ -17,6 +17,7 @@ _QUIET_ZONE = 4
 # A photo is looked at so large, and then so small: a code seen from afar needs every pixel, noise
 # and blur go where several pixels become one.
 _SIDES = (1600, 800)
+_QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
 
 def drawn(text: str) -> bytes:
@@ -56,7 +57,7 @@ def read(data: bytes) -> list[str]:
     except BadPicture:
         return []
     for variant in _variants(picture):
-        found = zxingcpp.read_barcodes(variant, formats=zxingcpp.BarcodeFormat.QRCode)
+        found = zxingcpp.read_barcodes(variant, formats=_QR)
         if found:
             return list(dict.fromkeys(code.text for code in found))
     return []

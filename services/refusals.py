@@ -300,3 +300,22 @@ class VoucherExpired(Refusal):
     """The voucher's time is over; `at` is when it ended."""
 
     at: datetime
+
+
+class WrongCheckDigit(Refusal):
+    """It looks like the code of a voucher, but was mistyped."""
+
+
+class NoSuchVoucher(Refusal):
+    """No voucher has that code or token (any more)."""
+
+
+class OwnVoucher(Refusal):
+    """Nobody confirms a voucher of their own."""
+
+
+@dataclass(eq=False)
+class TooManyWrongCodes(Refusal):
+    """A shop's staff typed too many wrong codes; `again_at` is when they may type again."""
+
+    again_at: datetime
