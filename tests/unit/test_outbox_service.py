@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from models import Card, Outgoing, Person, Photo, clock
+from models import Card, Item, Outgoing, Person, Photo, Shop, Voucher, clock
 from models.cards import CardPurpose
 from models.outgoing import Guarantee, OutgoingState
+from models.rewards import VoucherState
 from services import cards, chats, outbox, photos
 
 RIDER, OTHER, GROUP = 5, 6, -100
@@ -468,3 +469,67 @@ def test_an_uploaded_copy_is_not_uploaded_again(database, scene):
 
     with database.transaction() as session:
         assert session.get(Photo, photo.id).sendable_id == "preview-1"
+
+
+@pytest.fixture
+def voucher_id(database, scene, midday):
+    """A voucher that is shown nowhere yet."""
+    with database.transaction() as session:
+        rider = scene.person(session)
+        now = clock.now()
+        shop = Shop(code="tea", name_zh="茶馆", name_en="Tea house", created_at=now)
+        session.add(shop)
+        session.flush()
+        titles = {"title_zh": "茶", "title_en": "Tea", "cost": 5}
+        item = Item(code="tea", shop_id=shop.id, valid_days=9, created_at=now, **titles)
+        session.add(item)
+        session.flush()
+        voucher = Voucher(
+            person_id=rider.id,
+            number=1,
+            item_id=item.id,
+            shop_id=shop.id,
+            state=VoucherState.ISSUED,
+            token_hash="t",
+            code_hash="c",
+            issued_at=now,
+            expires_at=now + timedelta(days=9),
+            **titles,
+        )
+        session.add(voucher)
+        session.flush()
+        return voucher.id
+
+
+def show_voucher(database, voucher_id, **told):
+    payload = {"text": "V1", "voucher": voucher_id} | told
+    with database.transaction() as session:
+        outbox.queue(session, chat_id=RIDER, method=outbox.VOUCHER, payload=payload)
+
+
+def test_a_voucher_is_remembered_where_it_was_sent(database, voucher_id):
+    show_voucher(database, voucher_id, qr="https://t.me/x?start=v_1")
+    show_voucher(database, voucher_id)
+    [first] = claim(database)
+    assert (first.message_id, first.payload["qr"]) == (None, "https://t.me/x?start=v_1")
+    settle(database, outbox.Sent(first.id, message_id=77, voucher_id=voucher_id))
+    [second] = claim(database)
+    assert second.message_id == 77
+    settle(database, outbox.Sent(second.id))
+    with database.transaction() as session:
+        assert session.get(Voucher, voucher_id).message_id == 77
+    # What they said went with them.
+    assert rows(database) == []
+
+
+def test_of_a_voucher_others_have_taken_up_nothing_is_lost(database, voucher_id):
+    show_voucher(database, voucher_id, qr="https://t.me/x?start=v_1")
+    [first] = claim(database)
+    with database.transaction() as session:
+        outbox.recover(session, gone={US})
+    [again] = claim(database, holder=THEM)
+    settle(database, outbox.Sent(again.id, message_id=78, voucher_id=voucher_id), holder=THEM)
+    with database.transaction() as session:
+        assert session.get(Voucher, voucher_id).message_id == 78
+    assert first.id == again.id
+    assert rows(database) == []
