@@ -223,31 +223,29 @@ def _card(turn: Turn, voucher: Voucher, *, proof: str) -> View:
     words = turn.words
     rider = people.find(turn.session, person_id=voucher.person_id)
     assert rider is not None
-    text = words.tr(
-        "{head}\n👤 {rider} · issued {clock} · good until the end of {day}\n"
-        "Hand it over, then confirm.",
-        head=_head("🎟", voucher, turn),
-        rider=views.pseudonym(rider, words),
-        clock=words.when(voucher.issued_at, now=clock.now()),
-        day=words.day(voucher.expires_at - timedelta(seconds=1)),
+    lines = (
+        _head("🎟", voucher, turn),
+        words.tr(
+            "👤 {rider} · issued {clock} · good until the end of {day}",
+            rider=views.pseudonym(rider, words),
+            clock=words.when(voucher.issued_at, now=clock.now()),
+            day=words.day(voucher.expires_at - timedelta(seconds=1)),
+        ),
+        words.tr("Hand it over, then confirm."),
     )
     pack = callbacks.pack
     confirmed = Button(
         words.tr("✅ Confirm"), pack(COUNTER, "ok", voucher.id, proof), style="success"
     )
-    return View(
-        text, rows=((confirmed,), (Button(words.tr("Not now"), pack(COUNTER, "no", voucher.id)),))
-    )
+    later = Button(words.tr("Not now"), pack(COUNTER, "no", voucher.id))
+    return View("\n".join(lines), rows=((confirmed,), (later,)))
 
 
 def _confirmed(turn: Turn, voucher: Voucher, *, proof: str) -> View:
     words = turn.words
     assert voucher.used_at is not None
-    text = words.tr(
-        "{head}\nConfirmed {clock}",
-        head=_head("✅", voucher, turn),
-        clock=words.when(voucher.used_at, now=clock.now()),
-    )
+    when = words.tr("Confirmed {clock}", clock=words.when(voucher.used_at, now=clock.now()))
+    text = f"{_head('✅', voucher, turn)}\n{when}"
     return View(text, rows=_undo_rows(turn, voucher, proof=proof))
 
 

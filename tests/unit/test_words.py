@@ -67,6 +67,7 @@ SAMPLES = {
     **dict.fromkeys(("month", "page", "pages", "today"), "3"),
     "other": "3",
     "pseudonym": "海鸥-27",
+    "rider": "海鸥-27",
     "speed": "3",
     **dict.fromkeys(("clock", "since", "until"), "00:00"),
     "points": "+3",
