@@ -69,7 +69,6 @@ def _variants(picture: Image.Image) -> Iterator[Image.Image]:
     for side in _SIDES:
         scaled = picture.copy()
         scaled.thumbnail((side, side))
-        yield ImageOps.autocontrast(scaled, cutoff=1)
         # Takes out grains without washing out corners.
         yield ImageOps.autocontrast(scaled.filter(ImageFilter.MedianFilter(3)), cutoff=1)
         yield scaled.filter(ImageFilter.UnsharpMask(radius=4, percent=250, threshold=0))

@@ -76,8 +76,10 @@ def test_however_the_camera_was_held(orientation):
     ("what", "spoil"),
     [
         ("blurred", lambda image: image.filter(ImageFilter.GaussianBlur(4))),
-        ("shaken", lambda image: image.filter(ImageFilter.BoxBlur((6, 0)))),
+        ("out of focus", lambda image: image.filter(ImageFilter.GaussianBlur(6))),
+        ("shaken", lambda image: image.filter(ImageFilter.BoxBlur((8, 0)))),
         ("noisy", grainy),
+        ("very noisy", lambda image: grainy(image, 0.7)),
         ("dark", lambda image: ImageEnhance.Brightness(image).enhance(0.08)),
         ("glaring", lambda image: ImageEnhance.Brightness(image).enhance(1.9)),
         ("pale", lambda image: ImageEnhance.Contrast(image).enhance(0.12)),
