@@ -5,6 +5,7 @@ from typing import Any
 from telegram.ext import BaseHandler
 
 from handlers import (
+    catalogue,
     counter,
     myreports,
     points,
@@ -13,6 +14,7 @@ from handlers import (
     replies,
     rest,
     review,
+    rewards,
     roles,
     setup,
     shop,
@@ -20,8 +22,10 @@ from handlers import (
     vouchers,
 )
 from handlers.addition import addition_conversation
+from handlers.catalogue import catalogue_conversation
 from handlers.context import Context
 from handlers.report import STRAYS, report_conversation
+from handlers.rewards import rewards_conversation
 
 
 def routing_table() -> list[BaseHandler[Any, Context, Any]]:
@@ -40,6 +44,9 @@ def routing_table() -> list[BaseHandler[Any, Context, Any]]:
         *record.HANDLERS,
         # A reviewer asks for work.
         *queue.HANDLERS,
+        # A number or a place that was asked for just now, for the catalogue.
+        catalogue_conversation(),
+        rewards_conversation(),
         # What is added to a report just made goes before a new report: both take photos.
         addition_conversation(),
         # What staff of a shop shows or types goes before a new report, too.
@@ -51,6 +58,8 @@ def routing_table() -> list[BaseHandler[Any, Context, Any]]:
         *points.HANDLERS,
         *vouchers.HANDLERS,
         *shop.HANDLERS,
+        *rewards.HANDLERS,
+        *catalogue.HANDLERS,
         # Edits, forgotten buttons, and whatever is left.
         *STRAYS,
         *rest.HANDLERS,

@@ -20,6 +20,7 @@ Key = tuple[int, ...]
 
 # Under these names states are stored; a name that changes forgets them.
 REPORT, ADDITION = "report", "addition"
+REWARDS, CATALOGUE = "rewards", "catalogue"
 
 
 class StoredConversation(ConversationHandler[Context]):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
-from models import DraftPhoto, Photo, ReportPhoto, clock
+from models import DraftPhoto, Item, Photo, ReportPhoto, clock
 from models.errands import ErrandKind
 from models.photos import PhotoState
 from services import errands
@@ -168,7 +168,7 @@ def draft_of(session: Session, *, photo_id: int) -> int | None:
 
 
 def forget_unused(session: Session, *, limit: int = 500) -> int:
-    """Forget pictures that came with no report, and ask for their files to be deleted.
+    """Forget pictures that belong to no report and no item, and ask for their files to be deleted.
 
     Rows go first: a file without a row harms nobody and its errand is repeated until it is gone.
 
@@ -186,6 +186,7 @@ def forget_unused(session: Session, *, limit: int = 500) -> int:
             # Most are in a report: only for the others it is worth looking through the drafts.
             ~exists().where(ReportPhoto.photo_id == Photo.id),
             ~exists().where(DraftPhoto.photo_id == Photo.id),
+            ~exists().where(Item.photo_id == Photo.id),
         )
         .order_by(Photo.id)
         .limit(limit)
