@@ -14,12 +14,15 @@ import typer
 from pydantic import SecretStr
 
 import localchat
-from bot import application
+from bot import application, catalogue, database, schema
 from bot.settings import Settings
 from localchat import seed, server
 from localchat.journal import DiskJournal
 from localchat.world import World
+from models.base import Session
+from services import catalogue_file, people, shops
 
+EXAMPLE = Path(__file__).resolve().parent.parent / "rewards" / "example.yaml"
 FOLDER = Path(localchat.__file__).parent
 
 
@@ -53,8 +56,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve(app, port=port, ready=address.set_result))
             here = await address
+            local = _in_local_chat(settings, here)
+            await asyncio.to_thread(_open_shops, local)
             await application.serve(
-                _in_local_chat(settings, here),
+                local,
                 stop,
                 lambda username, code: _ready(here),  # noqa: ARG005
             )
@@ -86,6 +91,28 @@ def _in_local_chat(settings: Settings, address: str) -> Settings:
     )
 
 
+def _open_shops(settings: Settings) -> None:
+    """The example's shops, where there are none yet; the seed's shopkeeper is staff of one."""
+    db = database.Database(database.create(settings.database_url))
+    try:
+        schema.upgrade(db.engine)
+        if not EXAMPLE.exists() or db.run_here(shops.all_shops):
+            return
+        catalogue.bring_in(settings, catalogue_file.read(EXAMPLE), restock=False)
+        db.run_here(lambda session: _employ(session, settings))
+    finally:
+        db.close()
+
+
+def _employ(session: Session, settings: Settings) -> None:
+    policy = settings.policy
+    shop = shops.by_code(session, code="harbour-noodles")
+    assert shop is not None
+    invite = shops.invite(session, shop_id=shop.id, admin_id=seed.LIN, policy=policy)
+    keeper = people.meet(session, person_id=seed.SHOPKEEPER, language_code="zh-hans", policy=policy)
+    shops.join(session, person=keeper, token=invite.token, name="郑", policy=policy)
+
+
 def _json(file: Path | None) -> dict[str, Any] | None:
     if file is None or not file.exists():
         return None
@@ -97,7 +124,8 @@ def _ready(address: str) -> None:
     typer.echo(f"流动哨兵 Street Sentinel is running. Open {address}")
     typer.echo("1. As a rider, send a photo (samples are under the paper clip), a place, a kind.")
     typer.echo("2. As a reviewer, open the review desk and tap Approve.")
-    typer.echo("3. As the rider again, read the answer and send /points.")
+    typer.echo("3. As the rider again, read the answer, send /rewards and redeem something;")
+    typer.echo("   the shopkeeper (阿忠) confirms its code.")
     typer.echo(
         "Everything stays on this machine. Ctrl-C ends it; a restart goes on where you were."
     )

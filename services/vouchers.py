@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from models import Item, Person, Shop, ShopStaff, Voucher, VoucherEvent, clock
 from models.policy import Policy
 from models.rewards import VoucherState
-from services import ledger, sanctions, voucher_codes
+from services import catalogue, ledger, sanctions, voucher_codes
 from services.ledger import CANCEL, CONFIRM, EXPIRED, EXPIRY, REDEEM, REFUND, VOUCHERS
 from services.refusals import (
     ItemGone,
@@ -112,8 +112,10 @@ def redeem(
         raise ItemGone
     if item.cost != cost:
         raise PriceChanged(cost=item.cost)
-    if item.per_person is not None and _had(session, person, item) >= item.per_person:
-        raise LimitReached(limit=item.per_person)
+    if item.per_person is not None:
+        had = catalogue.had_by(session, item_id=item.id, person_id=person.id)
+        if had >= item.per_person:
+            raise LimitReached(limit=item.per_person)
     balance = ledger.balance(session, person_id=person.id)
     if balance.spendable < cost:
         missing = cost - balance.spendable
@@ -150,15 +152,6 @@ def redeem(
     )
     _note(session, voucher, "issued", actor_id=person.id)
     return Issued(voucher, token, code)
-
-
-def _had(session: Session, person: Person, item: Item) -> int:
-    counted = select(func.count()).where(
-        Voucher.item_id == item.id,
-        Voucher.person_id == person.id,
-        Voucher.state.in_((VoucherState.ISSUED, VoucherState.USED)),
-    )
-    return session.scalar(counted) or 0
 
 
 def _take_one(session: Session, item: Item) -> bool:

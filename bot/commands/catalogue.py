@@ -54,13 +54,11 @@ def catalogue_import(
     settings = load()
     wanted = _read(file)
     policy = settings.policy
-    if dry_run:
-        difference = in_transaction(
-            lambda session: importing.compare(
-                session, wanted=wanted, restock=restock, policy=policy
-            )
-        )
-    else:
+    # Compared in any case: it says so where the database is not at its newest.
+    difference = in_transaction(
+        lambda session: importing.compare(session, wanted=wanted, restock=restock, policy=policy)
+    )
+    if not dry_run:
         difference = _bring_in(settings, wanted, restock=restock)
     _show(difference, restock=restock, dry_run=dry_run)
 
@@ -81,38 +79,15 @@ def _read(file: Path) -> "CatalogueFile":
 
 
 def _bring_in(settings: Settings, wanted: "CatalogueFile", *, restock: bool) -> "Difference":
-    from bot import advisory, database  # noqa: PLC0415
-    from services import catalogue_import as importing  # noqa: PLC0415
-
-    policy = settings.policy
-    with one_line_for_the_database():
-        engine = database.create(settings.database_url)
-        try:
-            # From the putting of a file until its row is there, nobody may delete it. On SQLite,
-            # where nothing is held, the next import puts it back.
-            with advisory.held(engine, advisory.SHELVING, shared=True):
-                _keep_pictures(settings, wanted)
-                return in_transaction(
-                    lambda session: importing.bring_in(
-                        session, wanted=wanted, restock=restock, policy=policy
-                    )
-                )
-        finally:
-            engine.dispose()
-
-
-def _keep_pictures(settings: Settings, wanted: "CatalogueFile") -> None:
-    from bot.application import store_of  # noqa: PLC0415
+    from bot import catalogue  # noqa: PLC0415
     from services.photo_store import StoreAway, StoreFull, StoreUnusable  # noqa: PLC0415
 
-    try:
-        store = store_of(settings)
-        for picture in wanted.pictures.values():
-            found = picture.found
-            store.put(found.sha256, picture.file.read_bytes(), found.preview, found.suffix)
-    except (StoreUnusable, StoreAway, StoreFull, OSError) as error:
-        typer.echo(f"photos: {in_one_line(error)}; nothing was imported", err=True)
-        raise typer.Exit(1) from None
+    with one_line_for_the_database():
+        try:
+            return catalogue.bring_in(settings, wanted, restock=restock)
+        except (StoreUnusable, StoreAway, StoreFull) as error:
+            typer.echo(f"photos: {in_one_line(error)}; nothing was imported", err=True)
+            raise typer.Exit(1) from None
 
 
 def _show(difference: "Difference", *, restock: bool, dry_run: bool) -> None:

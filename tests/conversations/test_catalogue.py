@@ -53,7 +53,7 @@ def change(scene: Scene, **values) -> None:
 
 class TestTheCard:
     async def test_shows_how_it_stands_on_the_message_of_the_list(self, office: Scene) -> None:
-        assert office.said(LIN) == "🎁 招牌奶茶一杯\n🏪 永嘉茶饮\n30 积分 · 库存：60"
+        assert office.said(LIN) == "🎁 招牌奶茶一杯\n🏪 永嘉茶饮\n30 分 · 库存：60"
         assert labels_of(office.last(LIN)) == [
             "−10",
             "+10",
@@ -63,7 +63,7 @@ class TestTheCard:
             "全部奖品",
         ]
         await office.press(LIN, LIN, "全部奖品")
-        assert "招牌奶茶一杯 · 永嘉茶饮\n    30 积分 · 库存：60" in office.said(LIN)
+        assert "招牌奶茶一杯 · 永嘉茶饮\n    30 分 · 库存：60" in office.said(LIN)
         assert len(office.from_bot(LIN)) == 1
 
     async def test_pauses_and_resumes(self, office: Scene) -> None:
@@ -97,11 +97,11 @@ class TestNumbers:
         await office.press(LIN, LIN, "改积分")
         assert await says(office, "twenty") == "请写 1 到 100,000 之间的数。不改就发 /cancel。"
         assert await says(office, "0") == "请写 1 到 100,000 之间的数。不改就发 /cancel。"
-        assert await says(office, "25") == "招牌奶茶一杯：从 30 改为 25 积分？"
+        assert await says(office, "25") == "招牌奶茶一杯：从 30 改为 25 分？"
         assert milk_tea(office).cost == 30
         await office.press(LIN, LIN, "改")
         assert milk_tea(office).cost == 25
-        assert "25 积分" in office.said(LIN)
+        assert "25 分" in office.said(LIN)
 
     async def test_a_price_another_admin_changed_is_asked_anew(self, office: Scene) -> None:
         await office.press(LIN, LIN, "改积分")
@@ -110,7 +110,7 @@ class TestNumbers:
         await office.press(LIN, LIN, "改")
         assert milk_tea(office).cost == 40
         assert "请再看一眼" in office.toasts()[-1]
-        assert office.said(LIN) == "招牌奶茶一杯：从 40 改为 25 积分？"
+        assert office.said(LIN) == "招牌奶茶一杯：从 40 改为 25 分？"
         await office.press(LIN, LIN, "改")
         assert milk_tea(office).cost == 25
 

@@ -126,7 +126,7 @@ class TestLooking:
         assert len(street.from_bot(RIDER)) == count
 
     async def test_nothing_on_offer(self, scene: Scene) -> None:
-        assert "可用 0 积分\n现在没有可兑换的奖品" in await says(scene, "/rewards", RIDER_ZH)
+        assert "可用 0 分\n现在没有可兑换的奖品" in await says(scene, "/rewards", RIDER_ZH)
 
 
 class TestNear:
