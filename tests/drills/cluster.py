@@ -63,6 +63,10 @@ def environment(address: str, data_dir: Path, **more: str) -> dict[str, str]:
         "SENTINEL_TELEGRAM__GROUP_PER_MINUTE": "0",
         # One tap decides, or the ends of a ride could not be told before it.
         "SENTINEL_REVIEW__SECOND_EYES__FROM_REVIEWERS": "0",
+        # What a report earns does not depend on which was approved first.
+        "SENTINEL_POINTS__FADING": "[1.0]",
+        "SENTINEL_POINTS__PER_DAY": "0",
+        "SENTINEL_POINTS__MONTHLY_BUDGET": "0",
         "SENTINEL_LOGS__FORMAT": "json",
         **more,
     }

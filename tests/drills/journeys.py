@@ -39,7 +39,9 @@ from models import (
     ReportPhoto,
     clock,
 )
+from models.ledger import AccountKind
 from services import people
+from services.ledger import APPROVAL, JOINER
 from tests.conversations.people import CHEN, DESK, LIN
 from tests.conversations.scene import HERE, Scene, buttons_of, text_of
 from tests.pictures import jpeg
@@ -458,7 +460,19 @@ def _rows(session: Any) -> dict[str, Any]:
         ),
         "balances": sorted(balances.items()),
         "paid": sorted(
-            (labels[number],) for (number,) in rows(select(LedgerTransaction.report_id))
+            (labels[number],)
+            for (number,) in rows(
+                select(LedgerTransaction.report_id).where(LedgerTransaction.rule == APPROVAL)
+            )
+        ),
+        # What those got who had joined.
+        "shares": sorted(
+            rows(
+                select(Account.owner_id, LedgerEntry.points)
+                .join(LedgerEntry, LedgerEntry.account_id == Account.id)
+                .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
+                .where(LedgerTransaction.rule == JOINER, Account.kind == AccountKind.RIDER)
+            )
         ),
         "unsent": len(rows(select(Outgoing.id))),
         "failed": rows(select(FailedUpdate.error)),
@@ -503,6 +517,8 @@ def check_sound(scene: Scene) -> None:
     earned: Counter[int] = Counter()
     for label, row in reports.items():
         earned[int(label.split(".")[0])] += row[7] or 0
+    for rider, points in found["shares"]:
+        earned[rider] += points
     assert {owner: points for owner, points in found["balances"] if owner and points} == {
         rider: points for rider, points in earned.items() if points
     }

@@ -139,6 +139,8 @@ def _settings(folder: Path, limits: dict[str, int]) -> Settings:
                 "data_dir": folder,
                 "chats": {"moderators": MODERATORS_CHAT_ID, "admins": [LIN]},
                 "telegram": {"group_per_minute": 0},
+                # What a report earns does not depend on which was approved first.
+                "points": {"fading": [1.0], "per_day": 0, "monthly_budget": 0},
                 # Whoever sends too much would be sent away before anything else is tried.
                 "limits": {"burst": 1000, "updates_per_minute": 6000, **limits},
             }
