@@ -1,12 +1,13 @@
 """The pictures of README and docs, taken of the real thing: python -m tests.system.screenshots
 
-Needs chromium, fonts-noto-cjk and fonts-noto-color-emoji. Two pictures a language, each of three
+Needs chromium, fonts-noto-cjk and fonts-noto-color-emoji. Three pictures a language, each of three
 phones side by side. The journey: the rider who reports, the reviewer's card, the rider who reads
 the answer. Reviewing: the desk with what a card tells beside, a question and its answer, the record
-of a duplicate.
+of a duplicate. Rewards: a voucher, the shop that confirms it, the rider who reads so.
 """
 
 import base64
+import re
 import tempfile
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from localchat.seed import ENGLISH_RIDER, LIN, MODERATORS_CHAT_ID, RIDER
+from localchat.seed import ENGLISH_RIDER, LIN, MODERATORS_CHAT_ID, RIDER, SHOPKEEPER
 from tests.system.browser import HEIGHT, WIDTH, Phone, chromium, phone
 from tests.system.process import ROOT, running
 
@@ -61,6 +62,16 @@ class Cast:
     candidate: str
     merge: str
     recorded: str
+    item: str
+    redeem: str
+    sure: str
+    yes: str
+    voucher: str
+    speak: str
+    shows: str
+    confirm: str
+    confirmed: str
+    used: str
 
 
 CASTS = (
@@ -86,6 +97,16 @@ CASTS = (
         candidate="是同一处吗",
         merge="是，合并",
         recorded="合并到 #1",
+        item="热水",
+        redeem="兑换",
+        sure="兑换后还剩",
+        yes="兑换",
+        voucher="券码：",
+        speak="中文",
+        shows="化名",
+        confirm="核销",
+        confirmed="已核销",
+        used="已使用",
     ),
     Cast(
         language="en",
@@ -109,6 +130,16 @@ CASTS = (
         candidate="the same as #1",
         merge="Yes, merge",
         recorded="merged it with #1",
+        item="Hot water",
+        redeem="Redeem",
+        sure="will be left",
+        yes="Redeem",
+        voucher="Code:",
+        speak="English",
+        shows="V1",
+        confirm="Confirm",
+        confirmed="confirmed",
+        used="was used at",
     ),
 )
 
@@ -189,6 +220,31 @@ def reviewing(hand: Phone, cast: Cast) -> list[bytes]:
     return [at_the_desk, answered, picture_of(hand)]
 
 
+def rewards(hand: Phone, cast: Cast) -> list[bytes]:
+    """Redeem points, let the shop confirm, read that it was used; three pictures on the way."""
+    journey(hand, cast)
+    hand.say("/rewards")
+    hand.press(cast.item, cast.item)
+    hand.press(cast.item, cast.redeem)
+    hand.press(cast.sure, cast.yes)
+    card = hand.message(cast.voucher)
+    expect(card.locator("img")).to_be_visible()
+    code = re.search(r"[2-9A-HJKMNP-Z]{4}-[2-9A-HJKMNP-Z]{4}", card.inner_text())
+    assert code is not None
+    redeemed = picture_of(hand)
+    hand.become(SHOPKEEPER, SHOPKEEPER)
+    hand.start()
+    hand.say("/language")
+    hand.press(cast.speak, cast.speak)
+    hand.say(code[0].lower())
+    hand.press(cast.item, cast.confirm)
+    hand.message(cast.confirmed)
+    at_the_counter = picture_of(hand)
+    hand.become(cast.rider, cast.rider)
+    hand.message(cast.used)
+    return [redeemed, at_the_counter, picture_of(hand)]
+
+
 def side_by_side(browser: Browser, pictures: list[bytes]) -> bytes:
     """Three phones on one ground, as a PNG of few colours."""
     context = browser.new_context(viewport={"width": 3 * WIDTH + 400, "height": HEIGHT + 200})
@@ -210,7 +266,7 @@ def main() -> None:
     """Take all pictures anew."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with chromium() as browser, tempfile.TemporaryDirectory() as folder:
-        for cast, play in product(CASTS, (journey, reviewing)):
+        for cast, play in product(CASTS, (journey, reviewing, rewards)):
             name = f"{play.__name__}.{cast.suffix}"
             with (
                 running(
