@@ -35,8 +35,8 @@ RIDERS, REVIEWERS = 3, 2
 PLACES, CATEGORIES = (HERE, UP_THE_ROAD), ("guardrail", "pothole")
 # Three grades' points go as far as a few of these.
 ITEMS: tuple[dict[str, Any], ...] = (
-    {"cost": 4, "stock": 2, "per_person": None, "valid_days": 1},
-    {"cost": 6, "stock": 3, "per_person": 1, "valid_days": 14},
+    {"cost": 4, "stock": 1, "per_person": None, "valid_days": 1},
+    {"cost": 6, "stock": 2, "per_person": 1, "valid_days": 14},
     {"cost": 3, "stock": None, "per_person": 2, "valid_days": 40},
 )
 PAYING = ("approval", "joiner", "fix")
@@ -139,6 +139,7 @@ class Books:
 
     Attributes:
         accounts: points by kind and owner; of those there is one of, since it began.
+        entries: of each rider's account, with the rule that booked them, in order.
         uneven: transactions that do not sum to zero or have not two sides.
         vouchers: by number.
         events: of each voucher, by kind.
@@ -146,13 +147,14 @@ class Books:
         stock: by item.
         paid: by month, as the budget has it.
         payments: paid for reports: rows of id, rule, report_id, person_id, points, day,
-            available_at and at.
+            available_at, at and terms.
         taken_back: the payments of these that were.
         reports: by number.
         joiners: rows in the order they came.
     """
 
     accounts: dict[tuple[str, int], int]
+    entries: dict[int, list[Any]]
     uneven: list[int]
     vouchers: dict[int, Any]
     events: dict[int, Counter[str]]
@@ -225,6 +227,7 @@ def _read(session: Session, world: World) -> Books:
             LedgerEntry.day,
             LedgerEntry.available_at,
             LedgerTransaction.at,
+            LedgerTransaction.terms,
         )
         .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
         .join(Account, Account.id == LedgerEntry.account_id)
@@ -235,8 +238,18 @@ def _read(session: Session, world: World) -> Books:
         select(LedgerTransaction.subject).where(ours, LedgerTransaction.rule == "reversal")
     )
     report, joiner = Report.__table__, Joiner.__table__
+    entries: dict[int, list[Any]] = defaultdict(list)
+    for entry in session.execute(
+        select(Account.owner_id, LedgerTransaction.rule, LedgerEntry.points)
+        .join(LedgerEntry, LedgerEntry.account_id == Account.id)
+        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
+        .where(ours, Account.kind == "rider")
+        .order_by(LedgerEntry.id)
+    ):
+        entries[entry.owner_id].append(entry)
     return Books(
         accounts=accounts,
+        entries=entries,
         uneven=list(uneven),
         vouchers={row.id: row for row in vouchers},
         events=events,
@@ -284,6 +297,7 @@ def check(world: World, books: Books, *, stock: dict[int, int | None]) -> None:
     assert sum(books.accounts.values()) == 0
     check_vouchers(world, books, stock=stock)
     check_payments(world, books)
+    check_debts(world, books)
 
 
 def check_vouchers(world: World, books: Books, *, stock: dict[int, int | None]) -> None:
@@ -354,15 +368,28 @@ def check_payments(world: World, books: Books) -> None:
         assert books.paid[month] == paid_in_it
     assert all(paid >= 0 for paid in books.paid.values())
     assert sum(months.values()) == -books.accounts.get(("programme", 0), 0)
+    # Of alike ones made on one day only one can have been the first.
+    firsts = Counter[Any]()
+    for one in books.standing:
+        if one.rule == "approval" and one.terms["fading"] == 1.0:
+            report = books.reports[one.report_id]
+            made_on = report.created_at.astimezone(world.policy.zone).date()
+            firsts[report.cell, report.category, made_on] += 1
+    assert all(times == 1 for times in firsts.values())
     if world.policy.points.per_day:
         assert all(points <= world.policy.points.per_day for points in days.values())
 
 
 def check_debts(world: World, books: Books) -> None:
-    """Nobody owes anything but after something they had been paid was taken back."""
+    """Whoever redeemed had the points; nobody owes any but after some were taken back."""
     clawed = {one.person_id for one in books.payments if one.id in books.taken_back}
     for person_id in world.riders:
         assert books.balance(person_id) >= 0 or person_id in clawed
+        # What is taken back at the same moment has an earlier number, perhaps, and comes later.
+        had = 0
+        for one in books.entries[person_id]:
+            had += one.points if one.rule != "reversal" else 0
+            assert one.rule != "redeem" or had >= 0
 
 
 def faults(world: World) -> list[Any]:
