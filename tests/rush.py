@@ -136,12 +136,13 @@ class Somebody:
         """A reviewer takes back what they decided."""
         judge = self.chance.choice(self.world.reviewers)
 
-        def take_back(session: Session, report: Report) -> None:
-            was = report.state
-            review.undo(session, report=report, reviewer=judge, policy=self.world.policy)
-            session.info["undone"] = was
-
-        self._on_report(judge.id, take_back, "undone")
+        self._on_report(
+            judge.id,
+            lambda session, report: review.undo(
+                session, report=report, reviewer=judge, policy=self.world.policy
+            ),
+            "undone",
+        )
 
     def merge(self) -> None:
         """A reviewer finds two to be one."""
@@ -243,14 +244,15 @@ class Somebody:
         self._on_voucher(vouchers.show_anew, "shown_anew", by_shop=False)
 
     def sweep(self) -> None:
-        """What is over is ended; two sweeps may find the same."""
+        """What is over is ended, all of it in one transaction; two sweeps may find the same."""
+        ended = []
         with self.world.database.transaction() as session:
-            due = [voucher.id for voucher in vouchers.expired(session)]
-        for number in due:
-            with self.world.database.transaction() as session:
-                ended = vouchers.expire(session, voucher_id=number)
-            if ended:
-                self.tally.note("expired it", voucher=number)
+            for voucher in vouchers.expired(session):
+                with session.begin_nested():
+                    if vouchers.expire(session, voucher_id=voucher.id):
+                        ended.append(voucher.id)
+        for number in ended:
+            self.tally.note("expired it", voucher=number)
 
     def restock(self) -> None:
         """An admin has one more."""
