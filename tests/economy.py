@@ -88,6 +88,8 @@ class World:
 
 def make(database: Any, scene: Scene, policy: Policy, *, riders: int = RIDERS) -> World:
     """An economy of its own, in a database that may hold others."""
+    # Reports are made by the same rules.
+    scene.policy = policy
     with database.transaction() as session:
         met = [scene.person(session).id for _ in range(riders)]
         sit = [scene.person(session).id for _ in range(REVIEWERS)]

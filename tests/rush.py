@@ -103,6 +103,7 @@ class Somebody:
             ),
             "reported",
         )
+        assert made is not None
         world.reports.append(made)
 
     def _on_report(self, who: int, does: Callable[[Session, Report], Any], what: str) -> None:
