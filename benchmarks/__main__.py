@@ -16,9 +16,9 @@ from benchmarks import page
 from benchmarks.processes import ROOT, BenchmarkFailed
 from benchmarks.report import Options, machine, show
 
-NAMES = ("throughput", "card_latency", "growth", "nearby", "memory")
+NAMES = ("throughput", "card_latency", "growth", "nearby", "ledger", "memory")
 # Growth takes long, and tens of gigabytes.
-USUAL = ("throughput", "card_latency", "nearby", "memory")
+USUAL = ("throughput", "card_latency", "nearby", "ledger", "memory")
 SIZES = "10k,1M,5M"
 PAGE = ROOT / "benchmarks" / "figures"
 # Seconds for one benchmark, with all it starts.

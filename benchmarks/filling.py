@@ -9,7 +9,7 @@ never so near one of the riders' own places that the bot would have to ask wheth
 import random
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ UNDECIDED = 200
 
 
 @dataclass(frozen=True)
-class _Speech:
+class Speech:
     """What the two databases say differently.
 
     Attributes:
@@ -51,14 +51,14 @@ class _Speech:
     digest: str
 
 
-_SQLITE = _Speech(
+SQLITE = Speech(
     dialect=sqlite.dialect(),
     series="(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count})"
     " SELECT n FROM s) AS s",
     moment="strftime('%Y-%m-%d %H:%M:%f000', {seconds}, 'unixepoch')",
     digest="lower(hex(randomblob(16)))",
 )
-_POSTGRESQL = _Speech(
+POSTGRESQL = Speech(
     dialect=postgresql.dialect(),  # type: ignore[no-untyped-call]
     series="generate_series(CAST(1 AS bigint), {count}) AS s(n)",
     moment="to_timestamp({seconds})",
@@ -77,7 +77,7 @@ def fill_sqlite(file: str, count: int) -> None:
         # Nothing has to survive a crash while it is being filled.
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-500000", "threads=2"):
             connection.execute(f"PRAGMA {pragma}")
-        _fill(connection, _SQLITE, count)
+        _fill(connection, SQLITE, count)
         connection.execute("PRAGMA journal_mode=WAL")
 
 
@@ -97,7 +97,7 @@ def fill_postgresql(server: PostgreSQL, name: str, count: int) -> None:
             "maintenance_work_mem = '1GB'",
         ):
             connection.execute(f"SET {setting}")
-        _fill(connection, _POSTGRESQL, count)
+        _fill(connection, POSTGRESQL, count)
         for table in ("report", "photo", "card", "report_event"):
             connection.execute(
                 f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"
@@ -105,18 +105,24 @@ def fill_postgresql(server: PostgreSQL, name: str, count: int) -> None:
         connection.execute("VACUUM ANALYZE")
 
 
-def _fill(connection: Any, speech: _Speech, count: int) -> None:
-    # Sorting once is much cheaper than finding its place for each row.
+@contextmanager
+def unindexed(connection: Any, speech: Speech) -> Iterator[None]:
+    """Without indexes for the length of a `with` block: sorting once is much cheaper afterwards."""
     indexes = [index for table in Base.metadata.sorted_tables for index in table.indexes]
     for index in indexes:
         connection.execute(str(DropIndex(index).compile(dialect=speech.dialect)))
-    for table, columns, rows in (("kind", _KIND, _kinds()), ("spot", _SPOT, _spots())):
-        connection.execute(f"CREATE TEMPORARY TABLE {table} ({columns})")
-        _insert(connection, table, list(rows))
-    for statement in _statements(speech, count):
-        connection.execute(statement)
+    yield
     for index in indexes:
         connection.execute(str(CreateIndex(index).compile(dialect=speech.dialect)))
+
+
+def _fill(connection: Any, speech: Speech, count: int) -> None:
+    with unindexed(connection, speech):
+        for table, columns, rows in (("kind", _KIND, _kinds()), ("spot", _SPOT, _spots())):
+            connection.execute(f"CREATE TEMPORARY TABLE {table} ({columns})")
+            _insert(connection, table, list(rows))
+        for statement in _statements(speech, count):
+            connection.execute(statement)
 
 
 def _insert(connection: Any, table: str, rows: list[tuple[Any, ...]]) -> None:
@@ -152,7 +158,7 @@ def _spots() -> Iterator[tuple[Any, ...]]:
         yield number, lat, lon, cell_of(lat, lon)
 
 
-def _statements(speech: _Speech, count: int) -> Iterator[str]:
+def _statements(speech: Speech, count: int) -> Iterator[str]:
     spots, kinds = sum(1 for _ in places()), sum(1 for _ in _kinds())
     people = max(count // REPORTS_A_PERSON, 20)
     now = clock.now().timestamp()
