@@ -111,7 +111,7 @@ def _measure(
 
     with Session(database.engine) as session, progress.bars() as show:
         begun = time.perf_counter()
-        faults = list(verification.verify(session, policy=policy, show=show))
+        faults = list(verification.verify(session, show=show))
         took = time.perf_counter() - begun
         begun = time.perf_counter()
         for column in ("transaction_id", "account_id"):

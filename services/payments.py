@@ -125,7 +125,7 @@ def _settle_joiners(session: Session, *, report: Report, policy: Policy, all_of_
     joiners = {person_id for person_id, _, _ in rows}
     for person_id, booking in paid.items():
         if person_id not in joiners:
-            _take_back(session, booking=booking, why="no joiner any more", policy=policy)
+            _take_back(session, booking=booking, why="no joiner any more")
     if report.state != State.APPROVED or not policy.points.joiner_share:
         return
     approvals = ledger.standing(session, rules=(APPROVAL,), report_id=report.id)
@@ -196,16 +196,15 @@ def pay_fix(session: Session, *, report: Report, policy: Policy) -> int:
     return payment.points
 
 
-def take_back(session: Session, *, report: Report, policy: Policy) -> None:
+def take_back(session: Session, *, report: Report) -> None:
     """Book back all that was paid for a report whose approval is undone.
 
     Args:
         session: the transaction; the report's row is locked in it.
         report: the one.
-        policy: says in which month a payment lay.
     """
     for booking in ledger.standing(session, rules=PAYMENTS, report_id=report.id):
-        _take_back(session, booking=booking, why="undone", policy=policy)
+        _take_back(session, booking=booking, why="undone")
 
 
 def why_less(session: Session, *, report_id: int, person_id: int) -> list[Less]:
@@ -245,7 +244,9 @@ def _within_limits(
     if month.left is not None and month.left < points:
         points, less = month.left, [*less, Less.BUDGET]
     told = {**terms, "points": points, "less": [code.value for code in less]}
-    return Payment(points, told | {"per_day": cap, "budget": month.budget}, day)
+    # The month is kept with the booking: midnight may pass between this and the booking.
+    limits = {"per_day": cap, "budget": month.budget, "month": month.name}
+    return Payment(points, told | limits, day)
 
 
 def _pay(
@@ -274,16 +275,16 @@ def _pay(
         available_at=clock.now() + hold if hold and payment.points else None,
     )
     if booked:
-        month = programme.name_of(clock.now(), policy=policy)
-        programme.note_payment(session, month=month, points=payment.points)
+        programme.note_payment(session, month=payment.terms["month"], points=payment.points)
 
 
-def _take_back(session: Session, *, booking: ledger.Standing, why: str, policy: Policy) -> None:
+def _take_back(session: Session, *, booking: ledger.Standing, why: str) -> None:
     taken = ledger.reverse(session, transaction_id=booking.id, why=why)
     # What was paid before there was a budget was not counted either.
-    if taken and "budget" in booking.terms:
-        month = programme.name_of(booking.at, policy=policy)
-        programme.note_payment(session, month=month, points=-booking.terms["points"])
+    if taken and "month" in booking.terms:
+        programme.note_payment(
+            session, month=booking.terms["month"], points=-booking.terms["points"]
+        )
 
 
 def _approved_there(session: Session, *, report: Report, day: date, policy: Policy) -> int:

@@ -452,7 +452,7 @@ def undo(session: Session, *, report: Report, reviewer: Reviewer, policy: Policy
         merged_into=None,
     )
     if was == State.APPROVED:
-        payments.take_back(session, report=report, policy=policy)
+        payments.take_back(session, report=report)
     if was == State.DUPLICATE and into is not None:
         merges.take_back(session, report=report, into=into)
         root = session.get_one(Report, into)

@@ -34,7 +34,7 @@ def verify() -> None:
                 typer.echo("database: not at its newest; run: sentinel migrate", err=True)
                 raise typer.Exit(1)
             with Session(engine) as session, progress.bars() as show:
-                found = verification.verify(session, policy=settings.policy, show=show)
+                found = verification.verify(session, show=show)
                 faults = list(islice(found, MOST_FAULTS + 1))
         finally:
             engine.dispose()

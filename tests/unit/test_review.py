@@ -76,6 +76,7 @@ def test_an_approval_pays_what_its_grade_earns(database, scene, midday, grade, p
             "less": [],
             "per_day": 100,
             "budget": 50_000,
+            "month": "2026-11",
         }
 
 

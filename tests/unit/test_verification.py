@@ -19,7 +19,7 @@ LIN = Reviewer(7, "林", is_chief=False)
 def found(session, scene):
     shown = []
     faults = verification.verify(
-        session, policy=scene.policy, show=lambda what, done, of: shown.append((what, done, of))
+        session, show=lambda what, done, of: shown.append((what, done, of))
     )
     return {fault.where: fault.what for fault in faults}
 
