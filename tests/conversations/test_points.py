@@ -5,7 +5,7 @@ from datetime import timedelta
 from models import Person, clock
 from services import ledger, programme
 from tests.conversations.people import DESK, LIN, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, Scene, text_of
+from tests.conversations.scene import HERE, MOSTLY_SQLITE, Scene, text_of
 from tests.pictures import jpeg
 
 
@@ -27,6 +27,9 @@ async def ask(scene: Scene, who: int, text: str) -> str:
     scene.world.say(who, who, text)
     await scene.settle()
     return scene.said(who)
+
+
+pytestmark = MOSTLY_SQLITE
 
 
 class TestPoints:

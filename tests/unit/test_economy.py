@@ -32,7 +32,7 @@ from tests.economy import CATEGORIES, ITEMS, PLACES, REVIEWERS
 from tests.rush import rush
 
 # Everything is done on SQLite; on PostgreSQL it is done again, and slower.
-EXAMPLES, EXAMPLES_AGAIN, STEPS = 16, 6, 50
+EXAMPLES, EXAMPLES_AGAIN, STEPS = 10, 4, 50
 MINUTES = timedelta(minutes=1)
 WAITS = [MINUTES, 10 * MINUTES, 11 * MINUTES, timedelta(hours=5), *map(timedelta, (1, 2, 15, 31))]
 SHOP_UNDO, DESK_UNDO = 10 * MINUTES, 10 * MINUTES
