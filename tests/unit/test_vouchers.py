@@ -6,8 +6,8 @@ from itertools import pairwise
 from threading import Barrier
 
 import pytest
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from models import (
     Account,
@@ -221,6 +221,19 @@ class TestRedeem:
     def test_the_database_itself_keeps_stock_from_going_below_none(self, database, scene):
         with pytest.raises(IntegrityError), database.transaction() as session:
             an_item(session, stock=-1)
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE voucher_event SET kind = ''", "DELETE FROM voucher_event"]
+)
+def test_what_happened_to_a_voucher_cannot_be_changed(database, scene, change):
+    with database.transaction() as session:
+        redeem(session, scene, a_rider(session, scene), an_item(session))
+    with (
+        pytest.raises(DBAPIError, match="voucher_event rows are never changed"),
+        database.transaction() as session,
+    ):
+        session.execute(text(change))
 
 
 class TestTheLifeOfAVoucher:
