@@ -171,7 +171,7 @@ async def not_now(update: Update, context: Context) -> None:
 
 
 async def undo(update: Update, context: Context) -> None:
-    """It was confirmed by mistake: the voucher is good again."""
+    """It was confirmed by mistake: the voucher is good again, or its points go back."""
     turn, press = context.turn, callbacks.pressed(update)
     voucher = vouchers.undo(
         turn.session,
@@ -179,6 +179,15 @@ async def undo(update: Update, context: Context) -> None:
         person_id=turn.me.id,
         policy=turn.policy,
     )
+    try:
+        vouchers.require_good(turn.session, voucher=voucher)
+    except VoucherExpired as over:
+        # Its last day ended between the two: nobody need wait for the sweep to have the points.
+        voucher_cards.expire(turn, voucher)
+        text = errors.sentence(over, words=turn.words)
+        turn.toast(update, text, alert=True)
+        _edit(update, turn, _over(turn, voucher, text, proof=press.argument))
+        return
     turn.toast(update, turn.words.tr("Undone. The voucher is good again."))
     voucher_cards.show_card(turn, voucher)
     _edit(update, turn, _card(turn, voucher, proof=press.argument))

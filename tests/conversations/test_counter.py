@@ -173,6 +173,19 @@ class TestScanned:
         assert at.state == "used"
         assert scene.toasts()[-1] == "Undoing works for 10 minutes only."
 
+    async def test_undone_after_its_last_day_the_points_go_back(self, at: Counter) -> None:
+        scene, issued = at.scene, await at.issue()
+        clock.advance(at.voucher().expires_at - clock.now() - timedelta(minutes=2))
+        await at.say(TEA, f"/start v_{issued.token}")
+        await scene.press(TEA, TEA, "Confirm")
+        clock.advance(timedelta(minutes=5))
+        await scene.press(TEA, TEA, "Undo")
+        assert scene.toasts()[-1].startswith("It expired on Dec 8")
+        assert "It expired on Dec 8" in scene.said(TEA)
+        assert labels_of(scene.last(TEA)) == []
+        assert "It was not used in time" in text_of(at.card())
+        assert (at.state, at.balance()) == ("expired", 100)
+
     async def test_its_own_rider_is_told_what_it_is_for(self, at: Counter) -> None:
         scene, issued = at.scene, await at.issue()
         await at.say(RIDER, f"/start v_{issued.token}")
