@@ -29,7 +29,7 @@ from handlers.context import Context, Turn, current_turn
 from handlers.conversation import CATALOGUE, StoredConversation
 from handlers.views import Button, View
 from models import Item, clock
-from services import catalogue, conversations, people
+from services import catalogue, conversations, drafts, people
 from services import vouchers as voucher_rows
 from services.catalogue_file import MOST_POINTS, MOST_STOCK
 from services.refusals import OutOfDate
@@ -362,7 +362,7 @@ def _edit(update: Update, turn: Turn, view: View) -> None:
 
 
 class NumberHandler(MessageHandler[Context, str | int]):
-    """Takes words soon after a number was asked for; later they belong to something else."""
+    """Takes words soon after a number was asked for, unless a report has been begun since."""
 
     def check_update(self, update: object) -> bool | dict[str, list[Any]] | None:
         """Ask PTB's filters first: they cost nothing, the database does."""
@@ -372,7 +372,10 @@ class NumberHandler(MessageHandler[Context, str | int]):
             return None
         key = (turn.me.id, turn.me.id)
         asked_at = conversations.moved_at(turn.session, name=CATALOGUE, key=key)
-        return None if asked_at is None or clock.now() - asked_at > PATIENCE else fits
+        if asked_at is None or clock.now() - asked_at > PATIENCE:
+            return None
+        draft = drafts.current(turn.session, person_id=turn.me.id)
+        return fits if draft is None or draft.touched_at < asked_at else None
 
 
 NEW = filters.UpdateType.MESSAGE

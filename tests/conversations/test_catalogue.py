@@ -138,6 +138,14 @@ class TestNumbers:
         [draft] = office.rows(Draft)
         assert draft.note == "25"
 
+    async def test_a_report_begun_since_has_the_words(self, office: Scene) -> None:
+        await office.press(LIN, LIN, "改库存")
+        clock.advance(timedelta(minutes=1))
+        office.world.send_photos(LIN, LIN, [jpeg(3)])
+        await says(office, "夜里看不清")
+        [draft] = office.rows(Draft)
+        assert draft.note == "夜里看不清"
+
 
 class TestOthers:
     async def test_only_admins_see_it(self, office: Scene) -> None:
