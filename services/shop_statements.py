@@ -25,8 +25,9 @@ from services.upserts import insert_new
 
 # A bot that was away for a weekend still brings the days it missed.
 DAYS_BACK = 3
-_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
-_MONTH = re.compile(r"(\d{4})-(\d\d)")
+# Years there may be books of: at the edges of time, a moment there has none in UTC.
+_DAY = re.compile(r"(2\d{3})-(\d\d)-(\d\d)", re.ASCII)
+_MONTH = re.compile(r"(2\d{3})-(\d\d)", re.ASCII)
 
 
 class Form(StrEnum):
@@ -87,7 +88,7 @@ def named(name: str, zone: ZoneInfo) -> Period | None:
     try:
         on = date(year, month, day[0] if day else 1)
         return day_of(on, zone) if day else month_of(on, zone)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
 
 

@@ -47,7 +47,19 @@ class TestPeriods:
         assert month == month_before(date(2027, 1, 31), ZONE)
 
     @pytest.mark.parametrize(
-        "name", ["", "2026", "2026-13", "2026-00", "2026-02-30", "2026-1-1", "9999-12-31", "x"]
+        "name",
+        [
+            "",
+            "2026",
+            "2026-13",
+            "2026-00",
+            "2026-02-30",
+            "2026-1-1",
+            "9999-12-31",
+            "0001-01",
+            "0001-01-01",
+            "x",
+        ],
     )
     def test_what_is_no_day_and_no_month_is_none(self, name):
         assert named(name, ZONE) is None
