@@ -5,7 +5,7 @@ from html import escape
 from telegram import Update
 from telegram.ext import CallbackQueryHandler, CommandHandler, filters
 
-from handlers import callbacks
+from handlers import callbacks, views
 from handlers.callbacks import POINTS
 from handlers.context import Context, Turn
 from handlers.rider_views import less
@@ -13,6 +13,9 @@ from handlers.views import Button, View, sentences
 from locales import Words
 from services import ledger, payments, programme, vouchers
 from services.ledger import Line
+
+# Of the reason for what was booked by hand.
+REASON_SHOWN = 200
 
 
 async def show_points(update: Update, context: Context) -> None:
@@ -63,7 +66,7 @@ def _line(line: Line, words: Words) -> str:
         case ledger.REFUND:
             about = words.tr("V{number} expired", number=number)
         case ledger.ADJUSTMENT:
-            about = words.tr("booked by hand: {reason}", reason=escape(line.terms["why"]))
+            about = words.tr("booked by hand: {reason}", reason=_why(line))
         case ledger.JOINER:
             about = words.tr("#{number}, seen too", number=number)
         case ledger.FIX:
@@ -71,7 +74,7 @@ def _line(line: Line, words: Words) -> str:
         case ledger.REVERSAL if line.report_id is not None:
             about = words.tr("#{number} approval undone", number=number)
         case ledger.REVERSAL:
-            about = words.tr("taken back: {reason}", reason=escape(line.terms["why"]))
+            about = words.tr("taken back: {reason}", reason=_why(line))
         case _:
             about = words.tr("#{number} approved", number=number)
     text = f"{words.signed(line.points)} · {about} · {words.day(line.at)}"
@@ -80,6 +83,11 @@ def _line(line: Line, words: Words) -> str:
         said = (less(payments.Less(code), words) for code in why)
         text += f"\n<i>{sentences(*said, words=words)}</i>"
     return text
+
+
+def _why(line: Line) -> str:
+    # An operator wrote it, as long as they liked; ten of them must fit one message.
+    return escape(views.cut(line.terms["why"], REASON_SHOWN))
 
 
 def _rules(turn: Turn) -> View:

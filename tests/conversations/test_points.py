@@ -1,9 +1,10 @@
 """What riders see of their points: the balance, why it is what it is, and the rules."""
 
 from datetime import timedelta
+from functools import partial
 
 from models import Person, clock
-from services import ledger, programme
+from services import adjustments, ledger, programme
 from tests.conversations.people import DESK, LIN, RIDER, RIDER_ZH
 from tests.conversations.scene import HERE, MOSTLY_SQLITE, Scene, text_of
 from tests.pictures import jpeg
@@ -38,6 +39,20 @@ class TestPoints:
         said = await ask(scene, RIDER, "/points")
         assert said.splitlines()[0] == "10 points"
         assert "+10 · #1 approved" in said
+
+    async def test_long_reasons_of_an_operator_are_cut(self, scene: Scene) -> None:
+        await ask(scene, RIDER, "/start")
+        for number in range(10):
+            clock.advance(timedelta(seconds=1))
+            scene.database.run_here(
+                partial(
+                    adjustments.adjust, person_id=RIDER, points=5, why=f"{number} " + "why " * 150
+                )
+            )
+        said = await ask(scene, RIDER, "/points")
+        assert said.splitlines()[0] == "50 points"
+        assert "booked by hand: 9 why" in said
+        assert len(said) < 4096
 
     async def test_why_a_report_earned_less_is_told_twice(self, scene: Scene) -> None:
         await approved(scene, RIDER_ZH, 1)
