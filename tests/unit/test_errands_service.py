@@ -42,6 +42,16 @@ def test_an_errand_is_due_at_once(database, midday):
     assert (task.kind, task.payload, task.last) == (ErrandKind.PHOTO, {"photo_id": 1}, False)
 
 
+def test_what_a_newer_version_asks_is_left_to_it(database, midday):
+    with database.transaction() as session:
+        session.add(
+            Errand(kind="horoscope", payload={}, created_at=midday, not_before=midday, tries=0)
+        )
+    assert next_due(database) is None
+    ask(database)
+    assert [task.kind for task in take(database)] == [ErrandKind.PHOTO]
+
+
 def test_what_was_rolled_back_is_never_asked(database):
     with database.transaction() as session:
         errands.ask(session, kind=ErrandKind.ADDRESS, payload={})
