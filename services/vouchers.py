@@ -322,22 +322,26 @@ def undo(session: Session, *, voucher_id: int, person_id: int, policy: Policy) -
 
 
 def expired(session: Session, *, limit: int = BATCH) -> Sequence[Voucher]:
-    """Vouchers whose time is over and whose points are still to be given back, oldest first."""
-    return session.scalars(
+    """The oldest vouchers whose time is over and whose points are still to be given back."""
+    found = session.scalars(
         select(Voucher)
         .where(Voucher.state == VoucherState.ISSUED, Voucher.expires_at <= clock.now())
         .order_by(Voucher.expires_at)
         .limit(limit)
-    ).all()
+    )
+    # Their items are locked in the order in which an import of the catalogue locks them.
+    return sorted(found, key=lambda voucher: (voucher.item_id, voucher.id))
 
 
 def expire(session: Session, *, voucher_id: int) -> bool:
     """End a voucher whose time is over: the points return to the rider, the item to the stock.
 
     Returns:
-        False if it moved on meanwhile.
+        False if it moved on meanwhile, or is being moved at this moment.
     """
-    voucher = _locked(session, voucher_id)
+    # One of many in a transaction that has locked items: who waits for one of those must not be
+    # waited for.
+    voucher = _locked(session, voucher_id, wait=False)
     if voucher is None or voucher.state != VoucherState.ISSUED or _is_good(voucher):
         return False
     _move(session, voucher, VoucherState.ISSUED, VoucherState.EXPIRED)
@@ -469,12 +473,12 @@ def _last_event(session: Session, voucher: Voucher) -> datetime:
     return at or voucher.issued_at
 
 
-def _locked(session: Session, voucher_id: int) -> Voucher | None:
+def _locked(session: Session, voucher_id: int, *, wait: bool = True) -> Voucher | None:
     session.flush()
     return session.scalar(
         select(Voucher)
         .where(Voucher.id == voucher_id)
-        .with_for_update()
+        .with_for_update(skip_locked=not wait)
         .execution_options(populate_existing=True)
     )
 

@@ -406,6 +406,25 @@ class TestAtOnce:
             assert ledger.balance(session, person_id=rider_id).points == 300 - 30 * used
             assert total(session, ledger.VOUCHERS) == 0
 
+    def test_the_sweep_waits_for_nobody_and_takes_items_in_order(self, database, scene, midday):
+        with database.transaction() as session:
+            rider, shop = a_rider(session, scene), a_shop(session)
+            soup, tea = an_item(session, shop), an_item(session, shop, code="tea")
+            for item in (tea, soup):
+                redeem(session, scene, rider, item)
+                clock.advance(timedelta(days=1))
+        clock.advance(timedelta(days=20))
+        with database.transaction() as session:
+            due = [voucher.id for voucher in vouchers.expired(session)]
+            assert due == [2, 1]
+        if database.is_sqlite:
+            return
+        with database.transaction() as busy, database.transaction() as session:
+            busy.execute(select(Voucher.id).where(Voucher.id == 2).with_for_update())
+            session.execute(text("SET LOCAL lock_timeout = '3s'"))
+            done = [vouchers.expire(session, voucher_id=number) for number in due]
+        assert done == [False, True]
+
 
 def locked(session, person_id):
     return session.scalar(select(Person).where(Person.id == person_id).with_for_update())
