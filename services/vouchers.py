@@ -108,10 +108,9 @@ def redeem(
     if number != next_number(session, person_id=person.id):
         raise RedeemedAlready
     item = session.get(Item, item_id, populate_existing=True)
-    if item is None or not is_offered(item):
+    if item is None:
         raise ItemGone
-    if item.cost != cost:
-        raise PriceChanged(cost=item.cost)
+    _require_offered(item, cost=cost)
     if item.per_person is not None:
         had = catalogue.had_by(session, item_id=item.id, person_id=person.id)
         if had >= item.per_person:
@@ -121,6 +120,9 @@ def redeem(
         missing = cost - balance.spendable
         raise NotEnoughPoints(missing=missing, pending=min(missing, max(0, balance.pending)))
     if not _take_one(session, item):
+        # It may as well have been paused or priced anew at this moment.
+        session.refresh(item)
+        _require_offered(item, cost=cost)
         raise SoldOut
     token, code = voucher_codes.new_token(), _free_code(session)
     now = clock.now()
@@ -152,6 +154,13 @@ def redeem(
     )
     _note(session, voucher, "issued", actor_id=person.id)
     return Issued(voucher, token, code)
+
+
+def _require_offered(item: Item, *, cost: int) -> None:
+    if not is_offered(item):
+        raise ItemGone
+    if item.cost != cost:
+        raise PriceChanged(cost=item.cost)
 
 
 def _take_one(session: Session, item: Item) -> bool:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from threading import Barrier
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from models import (
@@ -405,6 +405,29 @@ class TestAtOnce:
             used = session.scalar(select(func.count()).where(Voucher.state == "used"))
             assert ledger.balance(session, person_id=rider_id).points == 300 - 30 * used
             assert total(session, ledger.VOUCHERS) == 0
+
+    @pytest.mark.parametrize(
+        ("change", "refusal"), [({"cost": 31}, PriceChanged), ({"paused": True}, ItemGone)]
+    )
+    def test_what_an_admin_changes_at_that_moment_is_told(self, database, scene, change, refusal):
+        if database.is_sqlite:
+            # There nobody else writes meanwhile.
+            return
+        with database.transaction() as session:
+            item_id, rider_id = an_item(session).id, a_rider(session, scene).id
+
+        done = []
+
+        def just_before(_, __, statement, *___):
+            if statement.startswith("UPDATE item") and not done:
+                done.append(True)
+                with database.transaction() as admin:
+                    admin.execute(update(Item).values(change))
+
+        with database.transaction() as session:
+            event.listen(session.connection(), "before_cursor_execute", just_before)
+            with pytest.raises(refusal):
+                redeem(session, scene, locked(session, rider_id), session.get(Item, item_id))
 
     def test_the_sweep_waits_for_nobody_and_takes_items_in_order(self, database, scene, midday):
         with database.transaction() as session:
