@@ -140,7 +140,7 @@ def not_fetched(turn: Turn) -> None:
 
 
 async def confirm(update: Update, context: Context) -> None:
-    """The item is handed over: the voucher is used up, and its rider hears of it."""
+    """The voucher is used up, and its rider hears of it: the item can be handed over."""
     turn, press = context.turn, callbacks.pressed(update)
     voucher = _proven(turn, press)
     try:
@@ -236,7 +236,8 @@ def _card(turn: Turn, voucher: Voucher, *, proof: str) -> View:
             clock=words.when(voucher.issued_at, now=clock.now()),
             day=words.day(voucher.expires_at - timedelta(seconds=1)),
         ),
-        words.tr("Hand it over, then confirm."),
+        # Until then its rider may give it back, with the item in hand.
+        words.tr("Confirm first, then hand it over."),
     )
     pack = callbacks.pack
     confirmed = Button(

@@ -255,7 +255,7 @@ def cancel(session: Session, *, voucher_id: int, person_id: int) -> Voucher:
 
 
 def confirm(session: Session, *, voucher_id: int, person_id: int) -> Voucher:
-    """Say for a shop that the item was handed over: the voucher is used up.
+    """Use a voucher up for a shop, which hands the item over.
 
     Args:
         session: the transaction.
@@ -300,7 +300,7 @@ def confirm(session: Session, *, voucher_id: int, person_id: int) -> Voucher:
 
 
 def undo(session: Session, *, voucher_id: int, person_id: int, policy: Policy) -> Voucher:
-    """Take back for a shop that the item was handed over, while there is time.
+    """Take a confirmation back for a shop, while there is time.
 
     Args:
         session: the transaction.

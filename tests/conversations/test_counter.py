@@ -141,6 +141,8 @@ class TestScanned:
         assert "issued 09:15" in shown
         assert "good until the end of Dec 8" in shown
         assert "Mei" not in shown
+        # The other way round a rider could give it back with the item in hand.
+        assert shown.endswith("Confirm first, then hand it over.")
         await scene.press(TEA, TEA, "Confirm")
         assert at.state == "used"
         assert scene.said(TEA) == "✅ V1 · Cup of tea · 30 points\nConfirmed 09:15"
