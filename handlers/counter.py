@@ -313,7 +313,7 @@ def _token_in(turn: Turn, text: str) -> str | None:
 
 
 class CodeHandler(MessageHandler[Context, None]):
-    """Takes what looks like a code from a shop's staff, unless it is a note to their report."""
+    """Takes what looks like a code from a shop's staff; in a report of theirs, only a right one."""
 
     def check_update(self, update: object) -> bool | dict[str, list[Any]] | None:
         """Ask what costs nothing first, the database last."""
@@ -321,7 +321,12 @@ class CodeHandler(MessageHandler[Context, None]):
         turn = current_turn()
         if not fits or not isinstance(update, Update) or turn.person is None:
             return None
-        if _code_in(_message(update)) is None or REPORT in (turn.conversations or {}):
+        code = _code_in(_message(update))
+        if code is None:
+            return None
+        # A draft may lie about for a day: a code that adds up is no note, nor an address to be
+        # looked up elsewhere, and somebody waits at the counter.
+        if REPORT in (turn.conversations or {}) and not voucher_codes.is_right(code):
             return None
         return fits if shops.shops_of(turn.session, person_id=turn.me.id) else None
 

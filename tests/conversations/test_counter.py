@@ -12,7 +12,7 @@ from PIL import Image
 from handlers import counter
 from handlers import vouchers as cards
 from handlers.context import Turn
-from models import Errand, Item, Outgoing, Photo, Report, Shop, ShopStaff, Voucher, clock
+from models import Draft, Errand, Item, Outgoing, Photo, Report, Shop, ShopStaff, Voucher, clock
 from services import errands, ledger, people, qr_codes, voucher_codes, vouchers
 from services import outbox as outbox_rows
 from services.vouchers import Issued
@@ -380,12 +380,16 @@ class TestTyped:
         await at.say(RIDER_ZH, issued.code)
         assert scene.said(RIDER_ZH) == "拍下隐患，发来就能上报。更多用法见 /help"
 
-    async def test_in_a_report_it_is_a_note(self, at: Counter) -> None:
+    async def test_in_a_report_one_that_adds_up_is_none_of_its_words(self, at: Counter) -> None:
         scene, issued = at.scene, await at.issue()
         await at.say(TEA, "/report")
         await at.say(TEA, issued.code)
+        assert scene.said(TEA).startswith("🎟 V1")
+        mistyped = issued.code[:-1] + ("2" if issued.code[-1] != "2" else "3")
+        await at.say(TEA, mistyped)
         assert scene.said(TEA).startswith("Note saved.")
-        assert at.state == "issued"
+        [draft] = scene.rows(Draft)
+        assert draft.note == mistyped
 
 
 class TestPhotographed:
