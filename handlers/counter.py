@@ -185,7 +185,7 @@ async def undo(update: Update, context: Context) -> None:
         _edit(update, turn, _over(turn, voucher, text, proof=press.argument))
         return
     turn.toast(update, turn.words.tr("Undone. The voucher is good again."))
-    voucher_cards.show_card(turn, voucher)
+    voucher_cards.tell_undone(turn, voucher)
     _edit(update, turn, _card(turn, voucher, proof=press.argument))
 
 

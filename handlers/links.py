@@ -3,16 +3,13 @@
 i_…   an invitation of a shop; who follows it first becomes its staff
 at_…  a street spot, from the code on a poster
 v_…   a voucher, from the QR code on its rider's screen
-r_…   a shop where points are welcome, from the code on its poster
+r_…   a shop where points are welcome, from the code on its poster: what they get you, there first
 """
-
-from html import escape
 
 from telegram import Update
 
-from handlers import counter, report, shop
+from handlers import counter, report, rewards, shop
 from handlers.context import Turn
-from handlers.views import View
 from services import shops, spots, voucher_codes
 
 # How the payload of a shop's poster begins.
@@ -47,12 +44,8 @@ def follow(update: Update, turn: Turn, payload: str) -> bool:
 
 
 def _welcome_at(turn: Turn, code: str) -> bool:
-    words, where = turn.words, shops.by_code(turn.session, code=code)
+    where = shops.by_code(turn.session, code=code)
     if where is None:
         return False
-    name = words.choose(where.name_zh, where.name_en)
-    text = words.tr(
-        "{shop} takes your points. /rewards shows what you get for them.", shop=escape(name)
-    )
-    turn.tell(View(text))
+    rewards.show_at(turn, where)
     return True

@@ -8,9 +8,9 @@ from telegram.ext import CallbackQueryHandler, MessageHandler, filters
 
 from handlers import callbacks, supplements, views
 from handlers.callbacks import RECEIPT
-from handlers.context import Context
+from handlers.context import Context, Turn
 from handlers.views import View
-from services import clarifications, reports
+from services import clarifications, reports, shops, voucher_codes
 
 NEW_PRIVATE = filters.UpdateType.MESSAGE & filters.ChatType.PRIVATE
 
@@ -49,9 +49,28 @@ async def out_of_the_blue(update: Update, context: Context) -> None:
             return
     if message is not None and (message.video or message.video_note or message.animation):
         text = words.tr("Photos only for now. A screenshot of the video works.")
+    elif message is not None and message.text and _works_in_shop(turn):
+        text = words.tr(
+            "A voucher's code has 8 letters and digits. Type it once more, or send a photo of its "
+            "QR code.\n/shop shows the day."
+        )
+    elif message is not None and _is_code(message.text or ""):
+        text = words.tr(
+            "Only the shop confirms a voucher. Let it scan yours, or read out the code."
+        )
     else:
         text = words.tr("A photo of the hazard starts a report. /help tells more.")
     context.turn.tell(View(text))
+
+
+def _works_in_shop(turn: Turn) -> bool:
+    return bool(shops.shops_of(turn.session, person_id=turn.me.id))
+
+
+def _is_code(text: str) -> bool:
+    """Whether it is a whole code of a voucher, as its rider may send it to the wrong place."""
+    code = voucher_codes.plain(text)
+    return code is not None and voucher_codes.is_right(code)
 
 
 HANDLERS = (

@@ -13,6 +13,7 @@ only soon after [Near me], and not if a report was begun since: then it is the r
 """
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html import escape
 from typing import Any
@@ -31,7 +32,7 @@ from handlers.callbacks import Press
 from handlers.context import Context, Turn, current_turn
 from handlers.conversation import REWARDS, StoredConversation
 from handlers.views import Button, Rows, View
-from models import Item, clock
+from models import Item, Shop, clock
 from services import catalogue, conversations, drafts, ledger
 from services import vouchers as voucher_rows
 from services.catalogue import Offer, Place
@@ -65,6 +66,19 @@ _TERMS = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 async def show_first(update: Update, context: Context) -> None:
     """What points are good for."""
     context.turn.tell(_page(context.turn, 0, None))
+
+
+def show_at(turn: Turn, shop: Shop) -> None:
+    """What points are good for, for somebody who stands before a shop: its items come first."""
+    words = turn.words
+    near = None
+    if shop.latitude is not None and shop.longitude is not None:
+        near = (shop.latitude, shop.longitude)
+    view = _page(turn, 0, near)
+    text = words.tr(
+        "{shop} takes your points.", shop=escape(words.choose(shop.name_zh, shop.name_en))
+    )
+    turn.tell(replace(view, text=f"{text}\n{view.text}"))
 
 
 async def turn_page(update: Update, context: Context) -> None:
@@ -144,7 +158,7 @@ async def redeem(update: Update, context: Context) -> None:
     turn.toast(update)
     voucher = issued.voucher
     done = words.tr(
-        "✅ Redeemed: <b>{title}</b> · {points} (balance {balance})",
+        "✅ Redeemed: <b>{title}</b> · {points} points (balance {balance})",
         title=escape(words.choose(voucher.title_zh, voucher.title_en)),
         points=words.signed(-voucher.cost),
         balance=words.number(_balance(turn).points),

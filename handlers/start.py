@@ -8,7 +8,7 @@ from handlers.callbacks import LANGUAGE
 from handlers.context import Context, Turn
 from handlers.views import Button, View
 from locales import Words
-from services import attempts, drafts, people
+from services import attempts, drafts, people, shops
 from services.refusals import OutOfDate
 
 NAMES = {"zh_Hans": "中文", "en": "English"}
@@ -52,7 +52,8 @@ async def show_help(update: Update, context: Context) -> None:
 
 def help_text(turn: Turn) -> str:
     """The help of the private chat."""
-    return turn.words.tr(
+    words = turn.words
+    text = words.tr(
         "📷 A photo starts a report; place and kind may come first, too.\n"
         "Several photos, a note or a voice message are welcome.\n\n"
         "/report – start a report\n"
@@ -64,6 +65,13 @@ def help_text(turn: Turn) -> str:
         "/cancel – throw the unfinished report away\n\n"
         "Stop first, then tap. Ride safe."
     )
+    more = []
+    if shops.shops_of(turn.session, person_id=turn.me.id):
+        more.append(words.tr("/shop – your shop's vouchers and statements"))
+    if people.is_admin(turn.session, person_id=turn.me.id):
+        more.append(words.tr("/shops – shops and their staff"))
+        more.append(words.tr("/catalogue – stock, prices and pauses"))
+    return "\n".join([text, "", *more]) if more else text
 
 
 async def offer_languages(update: Update, context: Context) -> None:

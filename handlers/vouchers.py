@@ -70,6 +70,18 @@ def tell_used(turn: Turn, voucher: Voucher) -> None:
     turn.say(voucher.person_id, View(text))
 
 
+def tell_undone(turn: Turn, voucher: Voucher) -> None:
+    """Show a rider that the shop took its confirmation back: they have read that it was used."""
+    show_card(turn, voucher)
+    words = _words(turn, voucher)
+    text = words.tr(
+        "V{number} is good again: {shop} took its confirmation back.",
+        number=voucher.id,
+        shop=_shop_name(turn, voucher, words),
+    )
+    turn.say(voucher.person_id, View(text, rows=(_show_row(voucher, words),)))
+
+
 def expire(turn: Turn, voucher: Voucher) -> None:
     """End a voucher whose time is over; its card says so without a sound, as it is midnight."""
     if vouchers.expire(turn.session, voucher_id=voucher.id):

@@ -148,6 +148,10 @@ class TestNumbers:
 
 
 class TestOthers:
+    async def test_help_names_it_to_admins(self, office: Scene) -> None:
+        assert "/catalogue" in await says(office, "/help")
+        assert "/catalogue" not in await says(office, "/help", RIDER)
+
     async def test_only_admins_see_it(self, office: Scene) -> None:
         text = await says(office, "/catalogue", RIDER)
         assert "not yours" in text

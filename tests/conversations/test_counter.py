@@ -168,6 +168,8 @@ class TestScanned:
         await scene.press(TEA, TEA, "Undo")
         assert at.state == "issued"
         assert "it is good again" in text_of(at.card())
+        assert scene.said(RIDER) == "V1 is good again: Tea house took its confirmation back."
+        assert labels_of(scene.last(RIDER)) == ["Show V1"]
         assert labels_of(scene.last(TEA)) == ["✅ Confirm", "Not now"]
         await scene.press(TEA, TEA, "Confirm")
         clock.advance(timedelta(minutes=10, seconds=1))
@@ -187,6 +189,17 @@ class TestScanned:
         assert labels_of(scene.last(TEA)) == []
         assert "It was not used in time" in text_of(at.card())
         assert (at.state, at.balance()) == ("expired", 100)
+
+    async def test_a_code_that_lacks_a_letter_is_no_hazard(self, at: Counter) -> None:
+        issued = await at.issue()
+        await at.say(TEA, issued.code[:-1])
+        assert "has 8 letters and digits" in at.scene.said(TEA)
+
+    async def test_help_names_what_staff_have_more(self, at: Counter) -> None:
+        await at.say(BAKERY, "/help")
+        assert "/shop –" in at.scene.said(BAKERY)
+        await at.say(RIDER, "/help")
+        assert "/shop" not in at.scene.said(RIDER)
 
     async def test_its_own_rider_is_told_what_it_is_for(self, at: Counter) -> None:
         scene, issued = at.scene, await at.issue()
@@ -375,10 +388,13 @@ class TestTyped:
         await at.say(RIDER, issued.code)
         assert scene.said(RIDER) == "A colleague has to confirm your own voucher."
 
-    async def test_to_anybody_else_it_is_words(self, at: Counter) -> None:
+    async def test_anybody_else_is_sent_to_the_shop_with_it(self, at: Counter) -> None:
         scene, issued = at.scene, await at.issue()
+        await at.say(RIDER, voucher_codes.spoken(issued.code).lower())
+        assert scene.said(RIDER).startswith("Only the shop confirms a voucher.")
         await at.say(RIDER_ZH, issued.code)
-        assert scene.said(RIDER_ZH) == "拍下隐患，发来就能上报。更多用法见 /help"
+        assert scene.said(RIDER_ZH) == "券码要由店员核销。请店员扫码，或报券码。"
+        assert at.state == "issued"
 
     async def test_in_a_report_one_that_adds_up_is_none_of_its_words(self, at: Counter) -> None:
         scene, issued = at.scene, await at.issue()

@@ -196,5 +196,5 @@ class TestShopPoster:
     async def test_it_says_where_points_are_welcome(self, scene: Scene) -> None:
         made(scene)
         await follow(scene, "r_corner")
-        assert "Corner shop takes your points" in scene.said(RIDER)
+        assert "Corner shop takes your points.\n" in scene.said(RIDER)
         assert attempts(scene) == []

@@ -149,6 +149,12 @@ class TestNear:
         await street.settle()
         assert len(street.rows(Draft)) == 1
 
+    async def test_a_shops_poster_shows_what_it_has_first(self, street: Scene) -> None:
+        pay(street, RIDER, 1000)
+        said = await says(street, "/start r_swift-repairs")
+        assert said.startswith("Swift E-bike Repairs takes your points.\n1,045 points to spend")
+        assert labels_of(street.last(RIDER))[:2] == ["Brake check", "Rain cape"]
+
     async def test_a_report_begun_since_or_a_long_wait_keeps_the_place(self, street: Scene) -> None:
         await says(street, "/rewards")
         await street.press(RIDER, RIDER, "Near me")
@@ -192,7 +198,7 @@ class TestRedeeming:
         await street.press(RIDER, RIDER, "Redeem", question)
         await street.press(RIDER, RIDER, "Redeem", question, late=True)
         assert redeemed(street) == [("House milk tea", 30)]
-        assert "✅ Redeemed: House milk tea · -30 (balance 15)" in [
+        assert "✅ Redeemed: House milk tea · -30 points (balance 15)" in [
             text_of(message) for message in street.from_bot(RIDER)
         ]
         assert "redeemed already" in street.toasts()[-1]
