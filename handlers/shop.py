@@ -157,6 +157,8 @@ def _booking(line: Line, words: Words) -> str:
         parts += [f"V{line.voucher_id}", escape(words.choose(line.title_zh, line.title_en))]
     if line.rider is not None:
         parts.append(views.pseudonym(line.rider, words))
+    if line.points < 0 and line.voucher_id is not None:
+        parts.append(words.tr("undone"))
     parts.append(words.signed(line.points))
     return " · ".join(parts)
 

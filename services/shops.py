@@ -168,6 +168,8 @@ def _shop_joined_by(session: Session, *, token: str, person: Person) -> int | No
 def leave(session: Session, *, shop_id: int, person_id: int) -> bool:
     """Take somebody off the staff; what they confirmed stays.
 
+    Open invitations of the shop end with it: they may have kept one to come back by.
+
     Args:
         session: the transaction. Who asks for it is the person, or was found to be an admin.
         shop_id: of which shop.
@@ -187,6 +189,13 @@ def leave(session: Session, *, shop_id: int, person_id: int) -> bool:
         .returning(ShopStaff.person_id)
         .execution_options(synchronize_session=False)
     )
+    if left is not None:
+        session.execute(
+            update(ShopInvite)
+            .where(ShopInvite.shop_id == shop_id, ShopInvite.used_at.is_(None))
+            .values(expires_at=clock.now())
+            .execution_options(synchronize_session=False)
+        )
     return left is not None
 
 

@@ -1,7 +1,7 @@
 """What points and rewards need: shops, items, vouchers, the month's budget, points that wait.
 
 Columns and tables are added, none is taken away or made compulsory: a process of the version before
-works on beside it.
+works on beside it until the first voucher, whose messages and errands it does not know.
 """
 
 import sqlalchemy as sa

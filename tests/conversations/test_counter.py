@@ -339,6 +339,16 @@ class TestTyped:
         await at.say(TEA, f"/start v_{issued.token}")
         assert scene.said(TEA).startswith("🎟 V1")
 
+    async def test_what_was_confirmed_can_be_undone_all_the_same(self, at: Counter) -> None:
+        scene, issued = at.scene, await at.issue()
+        await at.say(TEA, issued.code)
+        await scene.press(TEA, TEA, "Confirm")
+        confirmed = scene.last(TEA)
+        for _ in range(5):
+            await at.say(TEA, voucher_codes.new_code())
+        await scene.press(TEA, TEA, "Undo", confirmed)
+        assert at.state == "issued"
+
     async def test_wrong_ones_of_a_shop_are_limited(self, at: Counter) -> None:
         scene, issued = at.scene, await at.issue()
 

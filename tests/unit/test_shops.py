@@ -96,6 +96,16 @@ def test_after_too_many_guesses_even_a_right_link_waits(session, scene, policy):
     join(session, policy, person, token)
 
 
+def test_who_is_removed_does_not_come_back_by_a_link_they_kept(session, scene, policy):
+    corner, person = shop(session), scene.person(session)
+    join(session, policy, person, invited(session, policy, corner))
+    kept, other = invited(session, policy, corner), invited(session, policy, shop(session, "tea"))
+    assert shops.leave(session, shop_id=corner.id, person_id=person.id)
+    with pytest.raises(InviteNotValid):
+        join(session, policy, person, kept)
+    join(session, policy, person, other)
+
+
 def test_several_shops_and_several_staff(session, scene, policy):
     corner, bakery = shop(session), shop(session, "bakery")
     first, second = scene.person(session), scene.person(session)
