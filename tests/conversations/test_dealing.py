@@ -22,7 +22,7 @@ from services.refusals import Claimed
 from services.reviewers import Reviewer
 from tests.conversations.conftest import MORNING
 from tests.conversations.people import CHEN, DESK, LIN, RESIDENT, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, MOSTLY_SQLITE, Message, Scene, buttons_of, text_of
+from tests.conversations.scene import HERE, Message, Scene, buttons_of, text_of
 from tests.pictures import jpeg
 
 # In the middle of Fengwei.
@@ -689,7 +689,7 @@ def rush(
         yield lambda: Scene(world=world, database=database, settings=settings, districts=districts)
 
 
-@MOSTLY_SQLITE
+@pytest.mark.drill
 async def test_five_hundred_reports_in_a_minute(rush: Callable[[], Scene]) -> None:
     scene = rush()
     decided: dict[int, int] = {}

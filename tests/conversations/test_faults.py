@@ -33,8 +33,10 @@ from models import (
 )
 from services import decisions, drafts, people, reports
 from tests.conversations.people import CHEN, DESK, LIN, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, Scene, buttons_of, text_of
+from tests.conversations.scene import HERE, MOSTLY_SQLITE, Scene, buttons_of, text_of
 from tests.pictures import jpeg
+
+pytestmark = MOSTLY_SQLITE
 
 
 def send_everything(scene: Scene) -> None:

@@ -11,8 +11,10 @@ from bot.intake import Intake, Outcome
 from handlers import timers
 from models import Attempt, Chat, Draft, Outgoing, Person, Report, Role, SeenUpdate, clock
 from tests.conversations.people import CHEN, DESK, LIN, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, Scene, buttons_of, text_of
+from tests.conversations.scene import HERE, MOSTLY_SQLITE, Scene, buttons_of, text_of
 from tests.pictures import jpeg
+
+pytestmark = MOSTLY_SQLITE
 
 TOO_FAST = {RIDER: "Wait a minute, then go on.", RIDER_ZH: "等 1 分钟再继续。"}
 

@@ -7,8 +7,10 @@ import pytest
 from handlers.start import NAMES
 from models import Chat, Draft, DraftPhoto, Person, Report, ReportPhoto, Role, clock
 from tests.conversations.people import CHEN, DESK, LIN, RESIDENT, RIDER, RIDER_ZH
-from tests.conversations.scene import HERE, Scene, buttons_of, text_of
+from tests.conversations.scene import HERE, MOSTLY_SQLITE, Scene, buttons_of, text_of
 from tests.pictures import jpeg
+
+pytestmark = MOSTLY_SQLITE
 
 
 async def words(scene: Scene, text: str, who: int = RIDER) -> None:
