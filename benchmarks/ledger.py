@@ -217,12 +217,6 @@ def _statements(speech: Speech, entries: int) -> Iterator[str]:
     buyer = f"(n % {riders} + 1)"
     points = "(5 * (1 + n % 3))"
     made = speech.moment.format(seconds=made_s)
-    terms = (
-        f"'{{\"grade\": ' || (1 + n % 3) || ', \"worth\": ' || {points} || ', \"points\": '"
-        f' || {points} || \', "less": [], "per_day": 100, "budget": 50000}}\''
-    )
-    if not sqlite_speaks:
-        terms = f"CAST({terms} AS json)"
     # Eight hours ahead of UTC, all the year round.
     local = f"({made_s} + 28800)"
     day = f"date({local}, 'unixepoch')" if sqlite_speaks else (
@@ -231,6 +225,13 @@ def _statements(speech: Speech, entries: int) -> Iterator[str]:
     month = f"strftime('%Y-%m', {local}, 'unixepoch')" if sqlite_speaks else (
         f"to_char(to_timestamp({local}) AT TIME ZONE 'UTC', 'YYYY-MM')"
     )  # fmt: skip
+    terms = (
+        f"'{{\"grade\": ' || (1 + n % 3) || ', \"worth\": ' || {points} || ', \"points\": '"
+        f' || {points} || \', "less": [], "per_day": 100, "budget": 50000, "month": "\''
+        f" || {month} || '\"}}'"
+    )
+    if not sqlite_speaks:
+        terms = f"CAST({terms} AS json)"
 
     def numbers(upto: int) -> str:
         return speech.series.format(count=upto)
