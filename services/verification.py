@@ -203,6 +203,12 @@ class _Booking:
 
 def _payments(session: Session, show: Show) -> Iterator[Fault]:
     months: Counter[str] = Counter()
+    # Joined to the accounts, SQLite would go through all entries of all riders, each time anew.
+    riders = dict(
+        session.execute(
+            select(Account.id, Account.owner_id).where(Account.kind == AccountKind.RIDER)
+        ).all()
+    )
     for begin, end in _chunks(session, Report.id, "reports", show):
         reports = session.execute(
             select(Report.id, Report.state, Report.points, Report.reporter_id)
@@ -210,7 +216,11 @@ def _payments(session: Session, show: Show) -> Iterator[Fault]:
             .order_by(Report.id)
         )
         bookings = {
-            number: [_Booking(*row[1:]) for row in rows]
+            number: [
+                _Booking(one, rule, subject, month, riders[account], points)
+                for _, account, points, one, rule, subject, month in rows
+                if account in riders
+            ]
             for number, rows in groupby(_booked(session, begin, end), itemgetter(0))
         }
         for number, state, points, reporter_id in reports:
@@ -227,21 +237,16 @@ def _booked(session: Session, begin: int, end: int) -> Sequence[Any]:
     return session.execute(
         select(
             LedgerTransaction.report_id,
+            LedgerEntry.account_id,
+            LedgerEntry.points,
             LedgerTransaction.id,
             LedgerTransaction.rule,
             LedgerTransaction.subject,
             # Taken out by the database: reading all of the terms would take longer than all else.
             LedgerTransaction.terms["month"].as_string(),
-            Account.owner_id,
-            LedgerEntry.points,
         )
         .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
-        .join(Account, Account.id == LedgerEntry.account_id)
-        .where(
-            LedgerTransaction.report_id >= begin,
-            LedgerTransaction.report_id < end,
-            Account.kind == AccountKind.RIDER,
-        )
+        .where(LedgerTransaction.report_id >= begin, LedgerTransaction.report_id < end)
         .order_by(LedgerTransaction.report_id, LedgerTransaction.id)
     ).all()
 
