@@ -101,12 +101,12 @@ def _place_at(turn: Turn, latitude: float, longitude: float) -> str:
 
 def category_buttons(turn: Turn, draft: Draft) -> list[Button]:
     """A button for every category, the likeliest first: by the note, then by what is around."""
-    assert draft.latitude is not None
-    assert draft.longitude is not None
     codes = [category.code for category in turn.policy.suggested(draft.note)]
-    codes += reports.categories_around(
-        turn.session, latitude=draft.latitude, longitude=draft.longitude
-    )
+    # A button of an older question may be pressed when there is no place yet.
+    if draft.latitude is not None and draft.longitude is not None:
+        codes += reports.categories_around(
+            turn.session, latitude=draft.latitude, longitude=draft.longitude
+        )
     codes += [category.code for category in turn.policy.categories]
     found = [turn.policy.category(code) for code in dict.fromkeys(codes)]
     return [

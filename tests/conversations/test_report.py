@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.intake import Outcome
 from handlers.callbacks import base36
 from handlers.context import Turn
 from handlers.conversation import REPORT
@@ -105,6 +106,17 @@ class TestThreeTouches:
         await place(scene)
         await words(scene, "Pothole")
         assert scene.rows(Report)[0].category == "pothole"
+
+    async def test_asking_for_all_kinds_before_there_is_a_place_breaks_nothing(
+        self, scene: Scene
+    ) -> None:
+        await photo(scene)
+        draft = scene.rows(Draft)[0]
+        await forged(scene, f"d:more:{base36(draft.id)}")
+        assert scene.outcomes[-1] is Outcome.APPLIED
+        await place(scene)
+        await scene.press(RIDER, RIDER, "guardrail")
+        assert scene.rows(Report)[0].category == "guardrail"
 
     async def test_every_category_is_one_tap_away(self, scene: Scene) -> None:
         await photo(scene)
