@@ -258,6 +258,8 @@ _VARIES = (
     (re.compile(r"#\d+"), "#"),
     (re.compile(r"⏱ .*"), "⏱"),
     (re.compile(r"👤 \S+ ·"), "👤 ·"),
+    # How fast a rider must have been depends on how long the run took between two reports.
+    (re.compile(r"\n🛵 .*"), ""),
     (
         re.compile(
             r"^(✅ ★+ \+\d+|✖️ Rejected · [^·]+|↩️ Withdrawn by the rider) · .*$", re.MULTILINE
