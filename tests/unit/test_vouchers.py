@@ -324,6 +324,23 @@ class TestTheLifeOfAVoucher:
             with pytest.raises(VoucherExpired):
                 vouchers.confirm(session, voucher_id=voucher.id, person_id=wu)
 
+    def test_a_clock_that_goes_back_revives_and_loses_nothing(self, database, scene, midday):
+        with database.transaction() as session:
+            rider, item = a_rider(session, scene), an_item(session)
+            used, late = (redeem(session, scene, rider, item).voucher for _ in range(2))
+            wu = staff(session, scene, item.shop_id)
+            clock.advance(late.expires_at - midday)
+            assert vouchers.expire(session, voucher_id=late.id)
+            # Another machine's clock is behind: it has not heard of that day's end.
+            clock.advance(midday - late.expires_at)
+            with pytest.raises(VoucherExpired):
+                vouchers.confirm(session, voucher_id=late.id, person_id=wu)
+            vouchers.confirm(session, voucher_id=used.id, person_id=wu)
+            clock.advance(timedelta(minutes=-5))
+            undo(session, scene, used, wu)
+            assert (used.state, points(session, rider)) == ("issued", 70)
+            assert total(session, ledger.VOUCHERS) == 30
+
     def test_shown_anew_the_old_code_is_worth_nothing(self, database, scene):
         with database.transaction() as session:
             rider, item = a_rider(session, scene), an_item(session)
