@@ -12,24 +12,22 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from html import escape
-from typing import Any
 
 from telegram import Update
 from telegram.ext import (
     CallbackQueryHandler,
     CommandHandler,
     ConversationHandler,
-    MessageHandler,
     filters,
 )
 
 from handlers import callbacks, views
 from handlers.callbacks import Press
-from handlers.context import Context, Turn, current_turn
-from handlers.conversation import CATALOGUE, StoredConversation
+from handlers.context import Context, Turn
+from handlers.conversation import CATALOGUE, AskedForHandler, StoredConversation
 from handlers.views import Button, View
-from models import Item, clock
-from services import catalogue, conversations, drafts, people
+from models import Item
+from services import catalogue, conversations, people
 from services import vouchers as voucher_rows
 from services.catalogue_file import MOST_POINTS, MOST_STOCK
 from services.refusals import OutOfDate
@@ -59,14 +57,14 @@ async def turn_page(update: Update, context: Context) -> None:
     """Another page, on the same message."""
     turn, press = _pressed(update, context)
     turn.toast(update)
-    _edit(update, turn, _page(turn, press.subject))
+    turn.edit(update, _page(turn, press.subject))
 
 
 async def show_item(update: Update, context: Context) -> int:
     """An item with what can be done, on the same message; nothing is asked any more."""
     turn, press = _pressed(update, context)
     turn.toast(update)
-    _edit(update, turn, _card(turn, press.subject))
+    turn.edit(update, _card(turn, press.subject))
     return END
 
 
@@ -84,7 +82,7 @@ def _set_paused(update: Update, context: Context, *, paused: bool) -> None:
     turn, press = _pressed(update, context)
     catalogue.set_paused(turn.session, item_id=press.subject, paused=paused)
     turn.toast(update)
-    _edit(update, turn, _card(turn, press.subject))
+    turn.edit(update, _card(turn, press.subject))
 
 
 async def more(update: Update, context: Context) -> None:
@@ -101,7 +99,7 @@ def _add_stock(update: Update, context: Context, count: int) -> None:
     turn, press = _pressed(update, context)
     catalogue.add_stock(turn.session, item_id=press.subject, count=count)
     turn.toast(update)
-    _edit(update, turn, _card(turn, press.subject))
+    turn.edit(update, _card(turn, press.subject))
 
 
 async def ask_stock(update: Update, context: Context) -> str:
@@ -194,10 +192,10 @@ def _settle(
 ) -> None:
     if done:
         turn.toast(update, turn.words.tr("Done."))
-        _edit(update, turn, _card(turn, press.subject))
+        turn.edit(update, _card(turn, press.subject))
         return
     turn.toast(update, turn.words.tr("It changed meanwhile. Please look again."), alert=True)
-    _edit(update, turn, _sure(turn, press.subject, what, wanted))
+    turn.edit(update, _sure(turn, press.subject, what, wanted))
 
 
 def _change_in(press: Press, *, most: int) -> tuple[int | None, int]:
@@ -343,39 +341,7 @@ def _title(turn: Turn, item: Item) -> str:
     return escape(turn.words.choose(item.title_zh, item.title_en))
 
 
-def _edit(update: Update, turn: Turn, view: View) -> None:
-    message = update.effective_message
-    if message is None:
-        raise OutOfDate
-    payload = view.payload()
-    turn.call(
-        turn.me.id,
-        "editMessageText",
-        message_id=message.message_id,
-        text=payload["text"],
-        parse_mode="HTML",
-        reply_markup=payload.get("reply_markup"),
-    )
-
-
 # --- the tables ---
-
-
-class NumberHandler(MessageHandler[Context, str | int]):
-    """Takes words soon after a number was asked for, unless a report has been begun since."""
-
-    def check_update(self, update: object) -> bool | dict[str, list[Any]] | None:
-        """Ask PTB's filters first: they cost nothing, the database does."""
-        fits = super().check_update(update)
-        turn = current_turn()
-        if not fits or turn.person is None:
-            return None
-        key = (turn.me.id, turn.me.id)
-        asked_at = conversations.moved_at(turn.session, name=CATALOGUE, key=key)
-        if asked_at is None or clock.now() - asked_at > PATIENCE:
-            return None
-        draft = drafts.current(turn.session, person_id=turn.me.id)
-        return fits if draft is None or draft.touched_at < asked_at else None
 
 
 NEW = filters.UpdateType.MESSAGE
@@ -393,8 +359,11 @@ def catalogue_conversation() -> StoredConversation:
         name=CATALOGUE,
         entry_points=buttons,
         states={
-            STOCK: [*buttons, NumberHandler(_ANSWER, take_stock)],
-            PRICE: [*buttons, NumberHandler(_ANSWER, take_price)],
+            state: [
+                *buttons,
+                AskedForHandler(_ANSWER, take, conversation=CATALOGUE, patience=PATIENCE),
+            ]
+            for state, take in ((STOCK, take_stock), (PRICE, take_price))
         },
         fallbacks=[],
     )

@@ -21,6 +21,7 @@ from models.base import Session
 from models.policy import Policy
 from services import outbox
 from services.districts import Districts
+from services.refusals import OutOfDate
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,36 @@ class Turn:
             payload=view.payload() | in_topic(topic),
             card=card,
             card_is_new=is_new,
+        )
+
+    def edit(self, update: Update, view: View, *, chat_id: int | None = None) -> None:
+        """Show something else on the message whose button was pressed, after the commit.
+
+        Under a picture its caption is changed, and the picture stays.
+
+        Args:
+            update: the press.
+            view: what to show instead.
+            chat_id: where the message stands; None: in the private chat of who pressed. It is never
+                taken from the press, which may be forged: what is shown must not reach a group.
+
+        Raises:
+            OutOfDate: it is too old to be changed.
+        """
+        message = update.effective_message
+        if message is None:
+            raise OutOfDate
+        payload = view.payload()
+        method, words = (
+            ("editMessageCaption", "caption") if message.photo else ("editMessageText", "text")
+        )
+        self.call(
+            self.me.id if chat_id is None else chat_id,
+            method,
+            message_id=message.message_id,
+            parse_mode="HTML",
+            reply_markup=payload.get("reply_markup"),
+            **{words: payload["text"]},
         )
 
     def call(self, chat_id: int, method: str, **parameters: Any) -> None:

@@ -149,13 +149,13 @@ async def confirm(update: Update, context: Context) -> None:
         if voucher.state != VoucherState.USED or voucher.used_by != turn.me.id:
             text = errors.sentence(refusal, words=turn.words)
             turn.toast(update, text, alert=True)
-            _edit(update, turn, _over(turn, voucher, text, proof=press.argument))
+            turn.edit(update, _over(turn, voucher, text, proof=press.argument))
             return
         # Tapped twice.
     else:
         voucher_cards.tell_used(turn, voucher)
     turn.toast(update)
-    _edit(update, turn, _confirmed(turn, voucher, proof=press.argument))
+    turn.edit(update, _confirmed(turn, voucher, proof=press.argument))
 
 
 async def not_now(update: Update, context: Context) -> None:
@@ -163,7 +163,7 @@ async def not_now(update: Update, context: Context) -> None:
     turn, press = context.turn, callbacks.pressed(update)
     turn.toast(update)
     text = turn.words.tr("V{number} was not confirmed.", number=press.subject)
-    _edit(update, turn, View(text))
+    turn.edit(update, View(text))
 
 
 async def undo(update: Update, context: Context) -> None:
@@ -181,11 +181,11 @@ async def undo(update: Update, context: Context) -> None:
         voucher_cards.expire(turn, voucher)
         text = errors.sentence(over, words=turn.words)
         turn.toast(update, text, alert=True)
-        _edit(update, turn, _over(turn, voucher, text, proof=press.argument))
+        turn.edit(update, _over(turn, voucher, text, proof=press.argument))
         return
     turn.toast(update, turn.words.tr("Undone. The voucher is good again."))
     voucher_cards.tell_undone(turn, voucher)
-    _edit(update, turn, _card(turn, voucher, proof=press.argument))
+    turn.edit(update, _card(turn, voucher, proof=press.argument))
 
 
 def _proven(turn: Turn, press: Press) -> Voucher:
@@ -273,21 +273,6 @@ def _undo_rows(turn: Turn, voucher: Voucher, *, proof: str) -> views.Rows:
         return ()
     data = callbacks.pack(COUNTER, "undo", voucher.id, proof)
     return ((Button(turn.words.tr("Undo"), data),),)
-
-
-def _edit(update: Update, turn: Turn, view: View) -> None:
-    message = update.effective_message
-    if message is None:
-        raise OutOfDate
-    payload = view.payload()
-    turn.call(
-        turn.me.id,
-        "editMessageText",
-        message_id=message.message_id,
-        text=payload["text"],
-        parse_mode="HTML",
-        reply_markup=payload.get("reply_markup"),
-    )
 
 
 # --- what is meant for the counter ---

@@ -12,7 +12,6 @@ from handlers.views import Button, View
 from models import Report, clock
 from models.workflow import State
 from services import appeals, photos, reports
-from services.refusals import OutOfDate
 
 
 async def show_first(update: Update, context: Context) -> None:
@@ -23,19 +22,8 @@ async def show_first(update: Update, context: Context) -> None:
 async def turn_page(update: Update, context: Context) -> None:
     """Another page, on the same message."""
     turn = context.turn
-    press, message = callbacks.pressed(update), update.effective_message
-    if message is None:
-        raise OutOfDate
     turn.toast(update)
-    payload = _page(turn, press.subject).payload()
-    turn.call(
-        turn.me.id,
-        "editMessageText",
-        message_id=message.message_id,
-        text=payload["text"],
-        parse_mode="HTML",
-        reply_markup=payload.get("reply_markup"),
-    )
+    turn.edit(update, _page(turn, callbacks.pressed(update).subject))
 
 
 async def show_one(update: Update, context: Context) -> None:

@@ -724,15 +724,7 @@ def _edit(asker: Asker, update: Update, view: View) -> None:
     )
     if message is None or query.data not in there:
         raise OutOfDate
-    payload = view.payload()
-    asker.turn.call(
-        asker.chat_id,
-        "editMessageText",
-        message_id=message.message_id,
-        text=payload["text"],
-        parse_mode="HTML",
-        reply_markup=payload.get("reply_markup"),
-    )
+    asker.turn.edit(update, view, chat_id=asker.chat_id)
 
 
 ANYWHERE = filters.UpdateType.MESSAGE

@@ -16,24 +16,22 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from html import escape
-from typing import Any
 
 from telegram import Update
 from telegram.ext import (
     CallbackQueryHandler,
     CommandHandler,
     ConversationHandler,
-    MessageHandler,
     filters,
 )
 
 from handlers import callbacks, errors, views, vouchers
 from handlers.callbacks import Press
-from handlers.context import Context, Turn, current_turn
-from handlers.conversation import REWARDS, StoredConversation
+from handlers.context import Context, Turn
+from handlers.conversation import REWARDS, AskedForHandler, StoredConversation
 from handlers.views import Button, Rows, View
-from models import Item, Shop, clock
-from services import catalogue, conversations, drafts, ledger
+from models import Item, Shop
+from services import catalogue, ledger
 from services import vouchers as voucher_rows
 from services.catalogue import Offer, Place
 from services.ledger import Balance
@@ -86,7 +84,7 @@ async def turn_page(update: Update, context: Context) -> None:
     turn = context.turn
     press = callbacks.pressed(update)
     turn.toast(update)
-    _edit(update, turn, _page(turn, press.subject, _near_in(press)))
+    turn.edit(update, _page(turn, press.subject, _near_in(press)))
 
 
 async def show_item(update: Update, context: Context) -> None:
@@ -106,7 +104,7 @@ async def show_again(update: Update, context: Context) -> None:
     near = _near_in(press)
     offer = catalogue.get(turn.session, item_id=press.subject, near=near)
     turn.toast(update)
-    _edit(update, turn, _card(turn, offer, near))
+    turn.edit(update, _card(turn, offer, near))
 
 
 async def ask(update: Update, context: Context) -> None:
@@ -115,7 +113,7 @@ async def ask(update: Update, context: Context) -> None:
     press = callbacks.pressed(update)
     offer = catalogue.get(turn.session, item_id=press.subject)
     turn.toast(update)
-    _edit(update, turn, _question(turn, offer, press.argument))
+    turn.edit(update, _question(turn, offer, press.argument))
 
 
 async def redeem(update: Update, context: Context) -> None:
@@ -143,16 +141,16 @@ async def redeem(update: Update, context: Context) -> None:
             raise
         # Something else was redeemed since they were asked: the question is put anew.
         turn.toast(update)
-        _edit(update, turn, _question(turn, catalogue.get(turn.session, item_id=item_id), ""))
+        turn.edit(update, _question(turn, catalogue.get(turn.session, item_id=item_id), ""))
         return
     except PriceChanged as changed:
         turn.toast(update, errors.sentence(changed, words=turn.words), alert=True)
-        _edit(update, turn, _question(turn, catalogue.get(turn.session, item_id=item_id), ""))
+        turn.edit(update, _question(turn, catalogue.get(turn.session, item_id=item_id), ""))
         return
     except (ItemGone, SoldOut, LimitReached, NotEnoughPoints, SpendingFrozen) as refusal:
         # The card says how it stands now; who made the button up is told the same.
         turn.toast(update, errors.sentence(refusal, words=turn.words), alert=True)
-        _edit(update, turn, _card(turn, catalogue.get(turn.session, item_id=item_id), None))
+        turn.edit(update, _card(turn, catalogue.get(turn.session, item_id=item_id), None))
         return
     words = turn.words
     turn.toast(update)
@@ -163,7 +161,7 @@ async def redeem(update: Update, context: Context) -> None:
         points=words.signed(-voucher.cost),
         balance=words.number(_balance(turn).points),
     )
-    _edit(update, turn, View(done))
+    turn.edit(update, View(done))
     vouchers.issue(turn, issued)
 
 
@@ -381,47 +379,7 @@ def _near_in(press: Press) -> Place | None:
     return (latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
 
 
-def _edit(update: Update, turn: Turn, view: View) -> None:
-    """Show something else on the message whose button was pressed, under its picture if it has one.
-
-    Raises:
-        OutOfDate: it is too old to be changed.
-    """
-    message = update.effective_message
-    if message is None:
-        raise OutOfDate
-    payload = view.payload()
-    method, words = (
-        ("editMessageCaption", "caption") if message.photo else ("editMessageText", "text")
-    )
-    turn.call(
-        turn.me.id,
-        method,
-        message_id=message.message_id,
-        parse_mode="HTML",
-        reply_markup=payload.get("reply_markup"),
-        **{words: payload["text"]},
-    )
-
-
 # --- the tables ---
-
-
-class PlaceHandler(MessageHandler[Context, int]):
-    """Takes a location that was asked for just now, unless a report has been begun since."""
-
-    def check_update(self, update: object) -> bool | dict[str, list[Any]] | None:
-        """Ask PTB's filters first: they cost nothing, the database does."""
-        fits = super().check_update(update)
-        turn = current_turn()
-        if not fits or turn.person is None:
-            return None
-        key = (turn.me.id, turn.me.id)
-        asked_at = conversations.moved_at(turn.session, name=REWARDS, key=key)
-        if asked_at is None or clock.now() - asked_at > PATIENCE:
-            return None
-        draft = drafts.current(turn.session, person_id=turn.me.id)
-        return fits if draft is None or draft.touched_at < asked_at else None
 
 
 NEW = filters.UpdateType.MESSAGE
@@ -430,10 +388,16 @@ NEW = filters.UpdateType.MESSAGE
 def rewards_conversation() -> StoredConversation:
     """The table of the one thing that is waited for."""
     near = CallbackQueryHandler(ask_place, callbacks.pattern(callbacks.REWARDS, "near"))
+    taken = AskedForHandler(
+        NEW & (filters.LOCATION | filters.VENUE),
+        take_place,
+        conversation=REWARDS,
+        patience=PATIENCE,
+    )
     return StoredConversation(
         name=REWARDS,
         entry_points=[near],
-        states={PLACE: [near, PlaceHandler(NEW & (filters.LOCATION | filters.VENUE), take_place)]},
+        states={PLACE: [near, taken]},
         fallbacks=[],
     )
 

@@ -83,7 +83,7 @@ async def show_day(update: Update, context: Context) -> None:
     turn = context.turn
     shop = _of_staff(turn, callbacks.pressed(update).subject)
     turn.toast(update)
-    _edit(update, turn, _day_view(turn, shop))
+    turn.edit(update, _day_view(turn, shop))
 
 
 async def ask_to_leave(update: Update, context: Context) -> None:
@@ -100,7 +100,7 @@ async def ask_to_leave(update: Update, context: Context) -> None:
             Button(words.tr("Leave"), callbacks.pack(SHOP, "left", shop.id), style="danger"),
         ),
     )
-    _edit(update, turn, View(text, rows=rows))
+    turn.edit(update, View(text, rows=rows))
 
 
 async def leave(update: Update, context: Context) -> None:
@@ -110,7 +110,7 @@ async def leave(update: Update, context: Context) -> None:
     shops.leave(turn.session, shop_id=shop.id, person_id=turn.me.id)
     turn.toast(update)
     text = words.tr("You are not staff of {shop} any more.", shop=name_of(shop, words))
-    _edit(update, turn, View(text))
+    turn.edit(update, View(text))
 
 
 def _of_staff(turn: Turn, shop_id: int) -> Shop:
@@ -265,7 +265,7 @@ async def turn_page(update: Update, context: Context) -> None:
     turn = context.turn
     people.require_admin(turn.session, person_id=turn.me.id)
     turn.toast(update)
-    _edit(update, turn, _list_view(turn, callbacks.pressed(update).subject))
+    turn.edit(update, _list_view(turn, callbacks.pressed(update).subject))
 
 
 async def show_shop(update: Update, context: Context) -> None:
@@ -273,7 +273,7 @@ async def show_shop(update: Update, context: Context) -> None:
     turn = context.turn
     shop = _for_admin(turn, callbacks.pressed(update).subject)
     turn.toast(update)
-    _edit(update, turn, _shop_view(turn, shop))
+    turn.edit(update, _shop_view(turn, shop))
 
 
 async def send_invite(update: Update, context: Context) -> None:
@@ -308,7 +308,7 @@ async def remove(update: Update, context: Context) -> None:
             words = turn.words_of(gone.language)
             text = words.tr("You are not staff of {shop} any more.", shop=name_of(shop, words))
             turn.say(person_id, View(text))
-    _edit(update, turn, _shop_view(turn, shop))
+    turn.edit(update, _shop_view(turn, shop))
 
 
 def _for_admin(turn: Turn, shop_id: int) -> Shop:
@@ -372,21 +372,6 @@ def _shop_view(turn: Turn, shop: Shop) -> View:
     on = shop_statements.today(turn.policy.zone)
     rows += _statement_rows(shop, on, turn, with_today=False)
     return View("\n".join(lines), rows=rows)
-
-
-def _edit(update: Update, turn: Turn, view: View) -> None:
-    message = update.effective_message
-    if message is None:
-        raise OutOfDate
-    payload = view.payload()
-    turn.call(
-        turn.me.id,
-        "editMessageText",
-        message_id=message.message_id,
-        text=payload["text"],
-        parse_mode="HTML",
-        reply_markup=payload.get("reply_markup"),
-    )
 
 
 PRIVATE = filters.UpdateType.MESSAGE & filters.ChatType.PRIVATE
